@@ -3,6 +3,13 @@
 //! The public interface is the command line, its exit codes and the JSON report ([`report`]). The modules behind them are public
 //! for benches and tests; they promise no stability.
 
+pub mod error;
 pub mod growth;
+pub mod identity;
+pub mod input;
 pub mod render;
 pub mod report;
+pub mod scan;
+pub mod snapshot;
+pub mod source;
+pub mod text;

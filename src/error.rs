@@ -1,0 +1,76 @@
+//! What can be wrong with an input or an output, as values.
+
+use std::io;
+
+use crate::text::count;
+
+/// An error together with the input it is about.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {kind}")]
+pub struct Error {
+    /// The input's path as it was given; `-` for standard input.
+    pub path: String,
+    /// What is wrong.
+    pub kind: ErrorKind,
+}
+
+/// What is wrong with an input.
+#[derive(Debug, thiserror::Error)]
+pub enum ErrorKind {
+    /// It cannot be opened or read.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// Its compressed form is damaged.
+    #[error("{format} data: {source} (file cut short or damaged?)")]
+    Compressed {
+        /// `gzip` or `zstd`.
+        format: &'static str,
+        /// What the decompressor says.
+        source: io::Error,
+    },
+    /// It has no bytes.
+    #[error("the file is empty")]
+    Empty,
+    /// It is something else than a heap snapshot.
+    #[error("{0}")]
+    Unrecognized(String),
+    /// The text does not go on as the format demands.
+    #[error("{section}: expected {expected} at byte {}, found {found}", count(*offset))]
+    Malformed {
+        /// The section of the file.
+        section: String,
+        /// Bytes from the beginning of the (decompressed) input.
+        offset: u64,
+        /// What should stand there.
+        expected: String,
+        /// What stands there: at most 16 bytes, escaped.
+        found: String,
+    },
+    /// The text is well-formed, but its parts contradict each other.
+    #[error("{section}: {problem} (at byte {})", count(*offset))]
+    Inconsistent {
+        /// The section of the file.
+        section: String,
+        /// Bytes from the beginning of the (decompressed) input.
+        offset: u64,
+        /// The contradiction.
+        problem: String,
+    },
+    /// The file's length or modification time changed under the reader.
+    #[error("the file changed while it was being read")]
+    Changed,
+}
+
+impl ErrorKind {
+    /// Adds the path.
+    #[must_use]
+    pub fn at(self, path: &str) -> Error {
+        Error { path: path.to_owned(), kind: self }
+    }
+}
+
+/// At most 16 bytes of input, escaped for a message.
+#[must_use]
+pub fn excerpt(bytes: &[u8]) -> String {
+    format!("\"{}\"", bytes[..bytes.len().min(16)].escape_ascii())
+}

@@ -1,0 +1,269 @@
+//! Which objects of two snapshots are the same.
+//!
+//! V8 gives every JavaScript object an odd id when a snapshot first sees it, and the object keeps it. Even ids belong to native
+//! nodes, are given anew in each snapshot, and are compared by type, name and size instead.
+//!
+//! The set of odd ids is a bit map, three megabytes for 24 million objects. Which objects a later snapshot *added* is then known
+//! while it is read; which objects of the earlier one it *lacks* is not, so the earlier one keeps a [`Journal`]: id, group and
+//! size of every object in six bytes, cheaper than reading the file twice.
+
+use std::collections::HashMap;
+
+use crate::report::Moved;
+
+/// A set of odd ids.
+#[derive(Debug, Clone, Default)]
+pub struct IdSet {
+    /// Bit maps of 4,096 consecutive odd ids each.
+    pages: Vec<Option<Box<Page>>>,
+    /// Ids from 2^32, sorted once the set is complete.
+    far: Vec<u64>,
+}
+
+type Page = [u64; 64];
+const PAGE_SHIFT: u32 = 12;
+
+/// Page, word and bit of an id below 2^32.
+#[inline]
+fn place(id: u64) -> (usize, usize, u64) {
+    #[expect(clippy::cast_possible_truncation, reason = "ids below 2^32 only")]
+    let number = (id >> 1) as u32;
+    ((number >> PAGE_SHIFT) as usize, (number >> 6 & 63) as usize, 1 << (number & 63))
+}
+
+impl IdSet {
+    /// Adds an odd id.
+    #[inline]
+    pub fn insert(&mut self, id: u64) {
+        if id > u64::from(u32::MAX) {
+            self.far.push(id);
+            return;
+        }
+        let (page, word, bit) = place(id);
+        if page >= self.pages.len() {
+            self.pages.resize_with(page + 1, || None);
+        }
+        self.pages[page].get_or_insert_with(|| Box::new([0; 64]))[word] |= bit;
+    }
+
+    /// Whether an odd id is in the set. Call [`IdSet::finish`] first.
+    #[inline]
+    #[must_use]
+    pub fn contains(&self, id: u64) -> bool {
+        if id > u64::from(u32::MAX) {
+            return self.far.binary_search(&id).is_ok();
+        }
+        let (page, word, bit) = place(id);
+        self.pages.get(page).and_then(Option::as_ref).is_some_and(|page| page[word] & bit != 0)
+    }
+
+    /// Takes in the ids of another set.
+    pub fn merge(&mut self, other: Self) {
+        if self.pages.len() < other.pages.len() {
+            self.pages.resize_with(other.pages.len(), || None);
+        }
+        for (mine, theirs) in self.pages.iter_mut().zip(other.pages) {
+            match (mine, theirs) {
+                (Some(mine), Some(theirs)) => mine.iter_mut().zip(*theirs).for_each(|(a, b)| *a |= b),
+                (mine @ None, theirs) => *mine = theirs,
+                (Some(_), None) => {}
+            }
+        }
+        self.far.extend(other.far);
+    }
+
+    /// Makes the set ready for look-ups.
+    pub fn finish(&mut self) {
+        self.far.sort_unstable();
+        self.far.dedup();
+    }
+}
+
+/// What identifies the objects of a snapshot.
+#[derive(Debug, Default)]
+pub struct Identity {
+    /// A sample of the odd ids, to tell processes apart: see [`Sampled`].
+    pub sample: Vec<Sampled>,
+    /// Distance of the sample: it holds the ids whose number among the odd ones is a multiple of it. A power of two.
+    pub stride: u64,
+    /// The odd ids.
+    pub ids: IdSet,
+    /// Native nodes: how many of each group and size, sorted.
+    pub natives: Vec<(NativeKey, u64)>,
+    /// Every object with an odd id, if it was asked for.
+    pub journal: Option<Journal>,
+    /// By group: the objects whose odd ids the set given to the reader lacks, if one was.
+    pub added: Option<Vec<Moved>>,
+}
+
+/// Group and size of a native node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct NativeKey {
+    /// Index of the group.
+    pub group: u32,
+    /// Self size in bytes.
+    pub self_size: u64,
+}
+
+/// One object of the sample that tells processes apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Sampled {
+    /// Its id.
+    pub id: u64,
+    /// Hash of its type and name.
+    pub hash: u64,
+}
+
+/// What the objects of a snapshot are to be remembered for.
+#[derive(Debug, Clone, Copy)]
+pub enum Identify<'a> {
+    /// Nothing.
+    No,
+    /// Telling processes apart.
+    Sample,
+    /// Also finding out, later, which of them another snapshot lacks.
+    Keep,
+    /// Also finding out which of them a given set lacks.
+    Against(&'a IdSet),
+}
+
+/// Id, group and size of every object with an odd id, in the order of the file, in about six bytes each.
+#[derive(Debug, Default)]
+pub struct Journal {
+    /// In no particular order.
+    pub segments: Vec<Segment>,
+}
+
+/// A part of a journal: columns of 16-bit codes. A code of all ones stands for the next value of `wide`.
+#[derive(Debug, Default)]
+pub struct Segment {
+    id_steps: Vec<u16>,
+    slots: Vec<u16>,
+    sizes: Vec<u16>,
+    wide: Vec<u64>,
+    last_id: u64,
+    groups: std::sync::Arc<[u32]>,
+}
+
+const WIDE: u16 = u16::MAX;
+/// Where steps begin: odd, as all ids are.
+const FIRST: u64 = 1;
+
+impl Segment {
+    /// An empty segment with room for a number of objects.
+    #[must_use]
+    pub fn with_capacity(objects: usize) -> Self {
+        Self {
+            id_steps: Vec::with_capacity(objects),
+            slots: Vec::with_capacity(objects),
+            sizes: Vec::with_capacity(objects),
+            last_id: FIRST,
+            ..Self::default()
+        }
+    }
+
+    /// The segment with the group of each slot, once names are known.
+    #[must_use]
+    pub fn with_groups(self, groups: &std::sync::Arc<[u32]>) -> Self {
+        Self { groups: std::sync::Arc::clone(groups), ..self }
+    }
+
+    /// Appends an object. Ids mostly rise by small even steps.
+    #[inline]
+    pub fn push(&mut self, id: u64, slot: u32, self_size: u64) {
+        let step = id.wrapping_sub(self.last_id) >> 1;
+        self.last_id = id;
+        let code = |value: u64, wide: &mut Vec<u64>| match u16::try_from(value) {
+            Ok(code) if code != WIDE => code,
+            _ => {
+                wide.push(value);
+                WIDE
+            }
+        };
+        // Ids may fall: a wide entry then holds the id itself.
+        let id_code = match u16::try_from(step) {
+            Ok(code) if code != WIDE => code,
+            _ => {
+                self.wide.push(id);
+                WIDE
+            }
+        };
+        self.id_steps.push(id_code);
+        let slot_code = code(u64::from(slot), &mut self.wide);
+        self.slots.push(slot_code);
+        let size_code = code(self_size, &mut self.wide);
+        self.sizes.push(size_code);
+    }
+
+    /// Calls `f` with id, slot and size of each object.
+    fn for_each(&self, mut f: impl FnMut(u64, u64, u64)) {
+        let mut wide = self.wide.iter();
+        let mut id = FIRST;
+        for ((&step, &slot), &size) in self.id_steps.iter().zip(&self.slots).zip(&self.sizes) {
+            let mut value = |code: u16| if code == WIDE { wide.next().copied().unwrap_or(0) } else { u64::from(code) };
+            id = if step == WIDE { value(WIDE) } else { id.wrapping_add(u64::from(step) << 1) };
+            let (slot, size) = (value(slot), value(size));
+            f(id, slot, size);
+        }
+    }
+}
+
+impl Journal {
+    /// By group: the objects whose ids are not in `ids`.
+    #[must_use]
+    pub fn missing(&self, ids: &IdSet, groups: usize) -> Vec<Moved> {
+        use rayon::prelude::*;
+        let empty = || vec![Moved::default(); groups];
+        self.segments
+            .par_iter()
+            .fold(empty, |mut missing, segment| {
+                segment.for_each(|id, slot, self_size| {
+                    if !ids.contains(id) {
+                        let group = usize::try_from(slot).ok().and_then(|slot| segment.groups.get(slot));
+                        if let Some(moved) = group.and_then(|&group| missing.get_mut(group as usize)) {
+                            moved.count += 1;
+                            moved.size += self_size;
+                        }
+                    }
+                });
+                missing
+            })
+            .reduce(empty, |mut a, b| {
+                for (a, b) in a.iter_mut().zip(b) {
+                    a.count += b.count;
+                    a.size += b.size;
+                }
+                a
+            })
+    }
+}
+
+/// Share of sampled ids two snapshots have in common, and share of those with equal type and name.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Agreement {
+    /// Sampled ids in both.
+    pub common: usize,
+    /// Sampled ids in the smaller of the two samples.
+    pub of: usize,
+    /// Those of `common` that have equal type and name.
+    pub equal: usize,
+}
+
+/// Compares the samples of two snapshots.
+#[must_use]
+pub fn agreement(a: &Identity, b: &Identity) -> Agreement {
+    let stride = a.stride.max(b.stride).max(1);
+    let taken = |identity: &Identity| -> HashMap<u64, u64> {
+        identity.sample.iter().filter(|s| (s.id >> 1) & (stride - 1) == 0).map(|s| (s.id, s.hash)).collect()
+    };
+    let (a, b) = (taken(a), taken(b));
+    let mut agreement = Agreement { common: 0, of: a.len().min(b.len()), equal: 0 };
+    #[expect(clippy::iter_over_hash_type, reason = "counts do not depend on the order")]
+    for (id, hash) in &a {
+        if let Some(other) = b.get(id) {
+            agreement.common += 1;
+            agreement.equal += usize::from(hash == other);
+        }
+    }
+    agreement
+}

@@ -1,0 +1,67 @@
+//! Input formats: one file (or folder) each, chosen by content.
+
+use crate::error::ErrorKind;
+use crate::identity::Identify;
+use crate::snapshot::Snapshot;
+use crate::source::Source;
+
+pub mod v8;
+
+/// A format heapdiff reads.
+pub trait InputFormat: Sync {
+    /// The name in reports.
+    fn name(&self) -> &'static str;
+    /// Whether content that begins so is of this format.
+    fn sniff(&self, head: &[u8]) -> bool;
+    /// Reads a snapshot.
+    ///
+    /// # Errors
+    /// If the input is not a whole, consistent snapshot of this format.
+    fn read(&self, source: &mut Source, want: Want<'_>) -> Result<Snapshot, ErrorKind>;
+}
+
+/// What is wanted of a snapshot beside its groups.
+#[derive(Debug, Clone, Copy)]
+pub struct Want<'a> {
+    /// What the objects are to be remembered for.
+    pub identify: Identify<'a>,
+    /// Look at everything in the file, not only at what the groups need.
+    pub verify: bool,
+}
+
+/// The formats, most specific first.
+pub static FORMATS: &[&dyn InputFormat] = &[&v8::V8];
+
+/// Reads a snapshot of whatever format the content shows.
+///
+/// # Errors
+/// If no format recognizes it, the reader refuses it, or the file changed meanwhile.
+pub fn read(source: &mut Source, want: Want<'_>) -> Result<Snapshot, ErrorKind> {
+    let result = match FORMATS.iter().find(|format| format.sniff(source.head())) {
+        Some(format) => format.read(source, want),
+        None => Err(ErrorKind::Unrecognized(unrecognized(source.head()))),
+    };
+    // A changed file explains any error better than the error does.
+    source.unchanged()?;
+    let mut snapshot = result?;
+    snapshot.file_bytes = source.file_bytes();
+    Ok(snapshot)
+}
+
+/// A sentence on what content is that no format recognizes.
+fn unrecognized(head: &[u8]) -> String {
+    let text = head.trim_ascii_start();
+    let starts = |what: &str| text.get(..what.len()).is_some_and(|t| t.eq_ignore_ascii_case(what.as_bytes()));
+    let what = if head.iter().all(|&b| b == 0) {
+        "not a heap snapshot: it holds only zero bytes"
+    } else if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
+        "is UTF-16 text; heap snapshots are UTF-8 (convert it with `iconv -f UTF-16 -t UTF-8`)"
+    } else if starts("<!doctype") || starts("<html") || starts("<?xml") {
+        "not a heap snapshot: it is a web page (a failed download?)"
+    } else if starts("PK\u{3}\u{4}") {
+        "is a zip archive; unpack it first"
+    } else {
+        return format!("not a heap snapshot: it begins with {}", crate::error::excerpt(head));
+    };
+    what.to_owned()
+}

@@ -1,0 +1,111 @@
+//! The `snapshot` section: which fields and types the arrays have, and how many records were announced.
+
+use serde::Deserialize;
+
+use crate::scan::Layout;
+use crate::snapshot::is_folded;
+
+/// What the header says, checked and resolved to positions.
+#[derive(Debug, Clone)]
+pub(super) struct Header {
+    pub(super) layout: Layout,
+    pub(super) has_detachedness: bool,
+    pub(super) edge_count_field: Option<usize>,
+    pub(super) kinds: Vec<Kind>,
+    pub(super) edge_fields: Option<EdgeFields>,
+    pub(super) node_count: u64,
+    pub(super) edge_count: u64,
+    pub(super) extra_native_bytes: Option<u64>,
+}
+
+/// A node type.
+#[derive(Debug, Clone)]
+pub(super) struct Kind {
+    pub(super) name: String,
+    /// Its nodes are one group, whatever their names.
+    pub(super) folded: bool,
+    pub(super) native: bool,
+}
+
+/// Positions in an edge record.
+#[derive(Debug, Clone)]
+pub(super) struct EdgeFields {
+    pub(super) fields: usize,
+    pub(super) kind: Option<usize>,
+    pub(super) name_or_index: Option<usize>,
+    pub(super) to_node: Option<usize>,
+    pub(super) kinds: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct RawSnapshot {
+    meta: RawMeta,
+    node_count: u64,
+    edge_count: u64,
+    extra_native_bytes: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct RawMeta {
+    node_fields: Vec<String>,
+    node_types: Vec<serde_json::Value>,
+    edge_fields: Option<Vec<String>>,
+    edge_types: Option<Vec<serde_json::Value>>,
+}
+
+/// The type names that a field's entry in `node_types` or `edge_types` lists.
+fn names(types: &[serde_json::Value], field: usize) -> Option<Vec<String>> {
+    types.get(field)?.as_array()?.iter().map(|name| name.as_str().map(str::to_owned)).collect()
+}
+
+impl Header {
+    /// Parses the section's text.
+    ///
+    /// # Errors
+    /// Offset in the text and a sentence.
+    pub(super) fn parse(text: &[u8]) -> Result<Self, (usize, String)> {
+        let raw: RawSnapshot = serde_json::from_slice(text).map_err(|error| {
+            let line_start =
+                text.split_inclusive(|&b| b == b'\n').take(error.line().saturating_sub(1)).map(<[u8]>::len).sum::<usize>();
+            let message = error.to_string();
+            let message = message.split(" at line ").next().unwrap_or_default().to_owned();
+            (line_start + error.column().saturating_sub(1), message)
+        })?;
+        let fields = &raw.meta.node_fields;
+        let field = |name: &str| {
+            fields.iter().position(|field| field == name).ok_or_else(|| (0, format!("meta.node_fields lacks \"{name}\"")))
+        };
+        let kind = field("type")?;
+        let kinds = names(&raw.meta.node_types, kind).ok_or_else(|| (0, "meta.node_types lists no types".to_owned()))?;
+        let detachedness = field("detachedness").ok();
+        let layout = Layout {
+            fields: fields.len(),
+            kind,
+            name: field("name")?,
+            id: field("id")?,
+            self_size: field("self_size")?,
+            detachedness: detachedness.unwrap_or(kind),
+        };
+        Ok(Self {
+            layout,
+            has_detachedness: detachedness.is_some(),
+            edge_count_field: field("edge_count").ok(),
+            kinds: kinds.into_iter().map(|name| Kind { folded: is_folded(&name), native: name == "native", name }).collect(),
+            edge_fields: raw.meta.edge_fields.map(|fields| {
+                let field = |name: &str| fields.iter().position(|field| field == name);
+                let kind = field("type");
+                let kinds = kind.zip(raw.meta.edge_types).and_then(|(kind, types)| names(&types, kind));
+                EdgeFields {
+                    fields: fields.len(),
+                    kind,
+                    name_or_index: field("name_or_index"),
+                    to_node: field("to_node"),
+                    kinds: kinds.unwrap_or_default(),
+                }
+            }),
+            node_count: raw.node_count,
+            edge_count: raw.edge_count,
+            extra_native_bytes: raw.extra_native_bytes,
+        })
+    }
+}

@@ -1,0 +1,93 @@
+//! A mapped snapshot in V8's own order of sections, read by all threads at once.
+//!
+//! Only nodes and strings are looked at, some 40 % of the bytes: the strings are found from the end of the file. Whatever is
+//! not as V8 writes it makes this way give up, and the file is read front to back.
+
+use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+
+use super::header::Header;
+use super::strings::Index;
+use super::tally::Tally;
+use super::text::Text;
+use super::{HEADER_MAX, KEY_MAX, Limited, Names, assemble, nodes};
+use crate::input::Want;
+use crate::scan::Kernel;
+use crate::snapshot::Snapshot;
+
+/// Bytes at the beginning among which the nodes must begin.
+const PREFIX_MAX: usize = 1 << 20;
+
+/// Reads the snapshot; None if anything is out of the ordinary.
+pub(super) fn read(map: &[u8], kernel: Kernel, want: Want<'_>, progress: &AtomicU64) -> Option<Snapshot> {
+    let (header, nodes_start) = prefix(map, kernel)?;
+    let index = Mutex::new(None);
+    let names_max = map.len() as u64 / 3 + 1;
+    let dense = names_max.min(header.node_count.saturating_mul(4).max(1 << 16));
+    let parallel =
+        nodes::read_parallel(map, nodes_start, &header, kernel, &|| Tally::new(&header, dense, want.identify), progress, || {
+            let found = strings_start(map, nodes_start).and_then(|start| Some((start, Index::new(map, start, kernel)?)));
+            if let Ok(mut index) = index.lock() {
+                *index = found;
+            }
+        })?;
+    let (strings_start, index) = index.into_inner().ok()??;
+    let name_max = parallel.tallies.iter().map(|tally| tally.name_max).max()?;
+    let skipped = strings_start.checked_sub(parallel.end)?;
+    if u64::from(name_max) >= index.count || skipped > edges_max(&header) || !closes(&map[index.end + 1..]) {
+        return None;
+    }
+    let mut names = Names::wanted(&header, &parallel.tallies);
+    let wanted = names.wanted.clone();
+    index.fetch(map, kernel, &wanted, |name, raw| names.add(name, raw));
+    Some(assemble(&header, parallel.tallies, &names, Vec::new()))
+}
+
+/// The header, and where the numbers of `nodes` begin, if these are the first two sections.
+fn prefix(map: &[u8], kernel: Kernel) -> Option<(Header, usize)> {
+    let mut prefix = &map[..map.len().min(PREFIX_MAX)];
+    let mut text = Text::new(&mut prefix, 0, kernel);
+    text.expect(b'{').ok()?;
+    if text.short_string(KEY_MAX).ok()? != b"snapshot" {
+        return None;
+    }
+    text.expect(b':').ok()?;
+    let mut raw = Limited { bytes: Vec::new(), limit: HEADER_MAX };
+    text.skip_value(&mut raw).ok()?;
+    let header = Header::parse(&raw.bytes).ok()?;
+    text.expect(b',').ok()?;
+    if text.short_string(KEY_MAX).ok()? != b"nodes" {
+        return None;
+    }
+    text.expect(b':').ok()?;
+    text.expect(b'[').ok()?;
+    Some((header, usize::try_from(text.offset()).ok()?))
+}
+
+/// Where the text of the last array named `strings` begins, behind its bracket.
+///
+/// Searched from the end. `"strings":[` cannot stand inside an array of strings, where its quotes would be escaped; that it is
+/// a key of the outermost object is what [`closes`] shows.
+fn strings_start(map: &[u8], from: usize) -> Option<usize> {
+    memchr::memrchr_iter(b'[', &map[from..]).find_map(|at| {
+        let before = map[..from + at].trim_ascii_end().strip_suffix(b":")?.trim_ascii_end().strip_suffix(b"\"strings\"")?;
+        matches!(before.trim_ascii_end().last(), Some(b',')).then_some(from + at + 1)
+    })
+}
+
+/// Whether the outermost object ends here and nothing follows.
+fn closes(tail: &[u8]) -> bool {
+    let white = |bytes: &[u8]| bytes.iter().all(|b| matches!(b, b' ' | b'\n' | b'\r' | b'\t'));
+    tail.iter().position(|&b| b == b'}').is_some_and(|at| white(&tail[..at]) && white(&tail[at + 1..]))
+}
+
+/// Most bytes that edges and locations can take.
+///
+/// Two snapshots one after the other would pass for one whose edges are several times larger than announced; so would a file
+/// with large sections of another kind. Both are read front to back.
+fn edges_max(header: &Header) -> usize {
+    let digits = |n: u64| n.checked_ilog10().unwrap_or(0) as u64 + 1;
+    let offsets = digits(header.node_count.saturating_mul(header.layout.fields as u64));
+    let edge = 2 + 10 + offsets + 4;
+    usize::try_from(header.edge_count.saturating_mul(edge).saturating_add(64 << 10)).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,442 @@
+//! V8 heap snapshots: `.heapsnapshot` and `.heaptimeline`, as Node, Chrome, Deno, Bun and bare V8 write them.
+//!
+//! Two ways lead through a file. A mapped file in V8's own order of sections is read by all threads at once: nodes in pieces,
+//! strings found from the end of the file, edges not at all ([`mapped`]). Whatever is not as expected there, and every stream,
+//! is read front to back ([`front_to_back`]), which accepts any order of sections and knows where an error is.
+
+use std::collections::HashMap;
+use std::io::{Read, Seek, Write};
+
+use crate::error::ErrorKind;
+use crate::identity::{Identity, NativeKey, Sampled};
+use crate::input::{InputFormat, Want};
+use crate::report::{Moved, Warning};
+use crate::scan::Kernel;
+use crate::snapshot::{Group, Snapshot, native_name};
+use crate::source::Source;
+use header::Header;
+use tally::Tally;
+use text::Text;
+
+mod header;
+mod mapped;
+mod nodes;
+mod strings;
+mod tally;
+mod text;
+
+/// The format of V8's heap profiler.
+pub struct V8;
+
+/// Name of the format in reports.
+pub const NAME: &str = "v8";
+
+impl InputFormat for V8 {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn sniff(&self, head: &[u8]) -> bool {
+        head.strip_prefix(BOM).unwrap_or(head).trim_ascii_start().first() == Some(&b'{')
+    }
+
+    fn read(&self, source: &mut Source, want: Want<'_>) -> Result<Snapshot, ErrorKind> {
+        let kernel = Kernel::best();
+        if !want.verify
+            && let Some(map) = source.mapped()
+            && let Some(snapshot) = mapped::read(map, kernel, want, &source.done)
+        {
+            return Ok(snapshot);
+        }
+        source.done.store(0, std::sync::atomic::Ordering::Relaxed);
+        let names_max = source.mapped().map_or(u64::from(u32::MAX), |map| map.len() as u64 / 3 + 1);
+        let mut stream = source.take_stream();
+        front_to_back(&mut stream, kernel, want, names_max)
+    }
+}
+
+const BOM: &[u8] = b"\xef\xbb\xbf";
+/// Longest key of the outermost object that is looked at.
+const KEY_MAX: usize = 1 << 16;
+/// Largest header.
+const HEADER_MAX: usize = 16 << 20;
+/// A stream may hold more names than this only where it announces as many nodes; they are then found by hashing.
+const NAMES_TABLE_MAX: u64 = 1 << 26;
+
+/// A section that comes before what it depends on, put aside.
+struct Aside {
+    file: std::fs::File,
+    offset: u64,
+}
+
+/// What has been read of a file so far.
+struct Parts<'a> {
+    header: Option<Header>,
+    tally: Option<Tally<'a>>,
+    names: Option<Names>,
+    nodes_aside: Option<Aside>,
+    strings_aside: Option<Aside>,
+    name_max_offset: u64,
+    kernel: Kernel,
+    want: Want<'a>,
+    names_max: u64,
+}
+
+/// Reads a snapshot front to back, in bounded memory.
+fn front_to_back(input: &mut dyn Read, kernel: Kernel, want: Want<'_>, names_max: u64) -> Result<Snapshot, ErrorKind> {
+    let mut text = Text::new(input, 0, kernel);
+    let mut parts = Parts {
+        header: None,
+        tally: None,
+        names: None,
+        nodes_aside: None,
+        strings_aside: None,
+        name_max_offset: 0,
+        kernel,
+        want,
+        names_max,
+    };
+    while text.rest().len() < BOM.len() && text.fill()? {}
+    if text.rest().starts_with(BOM) {
+        text.consume(BOM.len());
+    }
+    text.expect(b'{')?;
+    let mut separator = b',';
+    if text.peek_token()? == Some(b'}') {
+        separator = b'}';
+    } else {
+        parts.section(&mut text)?;
+    }
+    while separator == b',' && text.peek_token()? == Some(b',') {
+        text.consume(1);
+        parts.section(&mut text)?;
+    }
+    text.section = "file";
+    if text.peek_token()? != Some(b'}') {
+        return Err(text.unexpected("\",\" or \"}\""));
+    }
+    text.consume(1);
+    let warnings = trailing(&mut text)?;
+    parts.finish(&text, warnings)
+}
+
+/// Checks what stands behind the outermost object.
+fn trailing(text: &mut Text<'_>) -> Result<Vec<Warning>, ErrorKind> {
+    let offset = text.offset();
+    match text.peek_token()? {
+        None => Ok(Vec::new()),
+        Some(0) => {
+            let zeros = text.offset();
+            while text.peek()? == Some(0) {
+                let run = text.rest().iter().take_while(|&&b| b == 0).count();
+                text.consume(run);
+            }
+            if text.peek_token()?.is_some() {
+                return Err(text.unexpected("end of file"));
+            }
+            let message = format!("zero bytes follow the snapshot from byte {}; they were ignored", crate::text::count(zeros));
+            Ok(vec![Warning { code: "nul-padding".to_owned(), message, input: None }])
+        }
+        Some(b'{') => {
+            let problem = format!(
+                "a second JSON document follows (HeapProfiler.stopTrackingHeapObjects sends one more snapshot); \
+                 `head -c {offset}` gives the first"
+            );
+            Err(text.inconsistent(text.offset(), problem))
+        }
+        Some(_) => Err(text.unexpected("end of file")),
+    }
+}
+
+impl<'a> Parts<'a> {
+    /// Reads one key and its value.
+    fn section(&mut self, text: &mut Text<'_>) -> Result<(), ErrorKind> {
+        text.section = "file";
+        let key_offset = text.offset();
+        let key = text.short_string(KEY_MAX)?;
+        text.expect(b':')?;
+        let twice = match &key[..] {
+            b"snapshot" => self.header.is_some(),
+            b"nodes" => self.tally.is_some() || self.nodes_aside.is_some(),
+            b"strings" => self.names.is_some() || self.strings_aside.is_some(),
+            _ => false,
+        };
+        if twice {
+            let problem = format!("the section \"{}\" appears twice", String::from_utf8_lossy(&key));
+            return Err(text.inconsistent(key_offset, problem));
+        }
+        match &key[..] {
+            b"snapshot" => {
+                text.section = "snapshot";
+                text.peek_token()?;
+                let offset = text.offset();
+                let mut raw = Limited { bytes: Vec::new(), limit: HEADER_MAX };
+                text.skip_value(&mut raw)?;
+                let header = Header::parse(&raw.bytes).map_err(|(at, problem)| {
+                    text.inconsistent(
+                        offset + at as u64,
+                        if raw.bytes.first() == Some(&b'{') { problem } else { "not an object".to_owned() },
+                    )
+                })?;
+                self.header = Some(header);
+            }
+            b"nodes" => {
+                text.section = "nodes";
+                if self.header.is_some() {
+                    self.nodes(text)?;
+                } else {
+                    self.nodes_aside = Some(put_aside(text)?);
+                }
+            }
+            b"strings" => {
+                text.section = "strings";
+                if self.tally.is_some() {
+                    self.strings(text)?;
+                } else {
+                    self.strings_aside = Some(put_aside(text)?);
+                }
+            }
+            b"edges" => self.skip(text, "edges")?,
+            b"trace_function_infos" => self.skip(text, "trace_function_infos")?,
+            b"trace_tree" => self.skip(text, "trace_tree")?,
+            b"samples" => self.skip(text, "samples")?,
+            b"locations" => self.skip(text, "locations")?,
+            _ => self.skip(text, "unknown section")?,
+        }
+        Ok(())
+    }
+
+    fn skip(&self, text: &mut Text<'_>, section: &'static str) -> Result<(), ErrorKind> {
+        text.section = section;
+        text.skip_value(&mut std::io::sink())
+    }
+
+    fn nodes(&mut self, text: &mut Text<'_>) -> Result<(), ErrorKind> {
+        text.section = "nodes";
+        let Some(header) = &self.header else { return Err(missing(text, "snapshot")) };
+        let dense = self.names_max.min(header.node_count.saturating_mul(4).max(1 << 16)).min(NAMES_TABLE_MAX);
+        let mut tally = Tally::new(header, dense, self.want.identify);
+        text.expect(b'[')?;
+        nodes::read(text, header, &mut tally)?;
+        self.name_max_offset = text.name_max_offset;
+        self.tally = Some(tally);
+        Ok(())
+    }
+
+    fn strings(&mut self, text: &mut Text<'_>) -> Result<(), ErrorKind> {
+        text.section = "strings";
+        let (Some(header), Some(tally)) = (&self.header, &self.tally) else { return Err(missing(text, "nodes")) };
+        text.expect(b'[')?;
+        let mut names = Names::wanted(header, std::slice::from_ref(tally));
+        let wanted = names.wanted.clone();
+        let count = strings::read(text, &wanted, |name, raw| names.add(name, raw))?;
+        if tally.nodes > 0 && u64::from(tally.name_max) >= count {
+            text.section = "nodes";
+            let problem = format!(
+                "a name at or behind this place is string {}, but the file has {} strings",
+                crate::text::count(u64::from(tally.name_max)),
+                crate::text::count(count)
+            );
+            return Err(text.inconsistent(self.name_max_offset, problem));
+        }
+        self.names = Some(names);
+        Ok(())
+    }
+
+    /// Reads what was put aside, and builds the snapshot.
+    fn finish(mut self, text: &Text<'_>, warnings: Vec<Warning>) -> Result<Snapshot, ErrorKind> {
+        for (section, present) in [
+            ("snapshot", self.header.is_some()),
+            ("nodes", self.tally.is_some() || self.nodes_aside.is_some()),
+            ("strings", self.names.is_some() || self.strings_aside.is_some()),
+        ] {
+            if !present {
+                return Err(missing(text, section));
+            }
+        }
+        if let Some(mut aside) = self.nodes_aside.take() {
+            self.nodes(&mut Text::new(&mut aside.file, aside.offset, self.kernel))?;
+        }
+        if let Some(mut aside) = self.strings_aside.take() {
+            self.strings(&mut Text::new(&mut aside.file, aside.offset, self.kernel))?;
+        }
+        match (self.header, self.tally, self.names) {
+            (Some(header), Some(tally), Some(names)) => Ok(assemble(&header, vec![tally], &names, warnings)),
+            _ => Err(missing(text, "nodes")),
+        }
+    }
+}
+
+fn missing(text: &Text<'_>, section: &str) -> ErrorKind {
+    ErrorKind::Inconsistent {
+        section: section.to_owned(),
+        offset: text.offset(),
+        problem: "the section is missing: not a V8 heap snapshot, or not a whole one".to_owned(),
+    }
+}
+
+/// Copies a value to a temporary file.
+fn put_aside(text: &mut Text<'_>) -> Result<Aside, ErrorKind> {
+    text.peek_token()?;
+    let offset = text.offset();
+    let mut file = std::io::BufWriter::new(tempfile::tempfile()?);
+    text.skip_value(&mut file)?;
+    let mut file = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+    file.rewind()?;
+    Ok(Aside { file, offset })
+}
+
+/// Collects bytes up to a limit.
+struct Limited {
+    bytes: Vec<u8>,
+    limit: usize,
+}
+
+impl Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if self.bytes.len() + bytes.len() > self.limit {
+            return Err(std::io::Error::other(format!("the header is larger than {} MiB", self.limit >> 20)));
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The strings that name groups, and hashes of those that name sampled objects.
+struct Names {
+    /// Name indexes, ascending.
+    wanted: Vec<u32>,
+    /// Which of them name groups.
+    of_groups: std::collections::HashSet<u32>,
+    texts: HashMap<u32, String>,
+    hashes: HashMap<u32, u64>,
+}
+
+impl Names {
+    fn wanted(header: &Header, tallies: &[Tally<'_>]) -> Self {
+        let slots = tallies.iter().flat_map(|tally| &tally.slots[1..]);
+        let of_groups: std::collections::HashSet<u32> =
+            slots.filter(|slot| !header.kinds[slot.kind()].folded).map(|slot| slot.name).collect();
+        let sampled = tallies.iter().filter_map(|tally| tally.identity.as_ref()).flat_map(|identity| &identity.sample);
+        let mut wanted: Vec<u32> = of_groups.iter().copied().chain(sampled.map(|&(_, _, name)| name)).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        Self { wanted, of_groups, texts: HashMap::new(), hashes: HashMap::new() }
+    }
+
+    fn add(&mut self, name: u32, raw: &[u8]) {
+        self.hashes.insert(name, xxhash_rust::xxh3::xxh3_64(raw));
+        if self.of_groups.contains(&name) {
+            self.texts.insert(name, strings::unescape(raw));
+        }
+    }
+
+    fn text(&self, name: u32) -> &str {
+        self.texts.get(&name).map_or("", String::as_str)
+    }
+}
+
+/// Puts what the workers counted together, now that names are known.
+fn assemble(header: &Header, tallies: Vec<Tally<'_>>, names: &Names, warnings: Vec<Warning>) -> Snapshot {
+    let mut merged: Vec<(Group, Moved)> = Vec::new();
+    let mut numbers: HashMap<(usize, String), u32> = HashMap::new();
+    let mut group_of: Vec<Vec<u32>> = Vec::new();
+    for tally in &tallies {
+        let mut groups = vec![u32::MAX];
+        for slot in &tally.slots[1..] {
+            let kind = &header.kinds[slot.kind()];
+            let name = match kind {
+                kind if kind.folded => String::new(),
+                kind if kind.native => native_name(names.text(slot.name), slot.detached()),
+                _ => names.text(slot.name).to_owned(),
+            };
+            let number = *numbers.entry((slot.kind(), name)).or_insert_with_key(|(_, name)| {
+                let group = Group { kind: kind.name.clone(), name: name.clone(), count: 0, self_size: 0 };
+                merged.push((group, Moved::default()));
+                u32::try_from(merged.len() - 1).unwrap_or(u32::MAX)
+            });
+            let (group, added) = &mut merged[number as usize];
+            group.count += slot.count;
+            group.self_size += slot.self_size;
+            added.count += slot.added.count;
+            added.size += slot.added.size;
+            groups.push(number);
+        }
+        group_of.push(groups);
+    }
+    // Groups in the order of kind and name, whatever order the workers met them in.
+    let mut order: Vec<u32> = (0..u32::try_from(merged.len()).unwrap_or(u32::MAX)).collect();
+    let key = |&number: &u32| (&merged[number as usize].0.kind, &merged[number as usize].0.name);
+    order.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
+    let mut place = vec![0_u32; merged.len()];
+    for (new, &old) in (0..).zip(&order) {
+        place[old as usize] = new;
+    }
+    for groups in &mut group_of {
+        groups[1..].iter_mut().for_each(|group| *group = place[*group as usize]);
+    }
+    let added: Vec<Moved> = order.iter().map(|&old| merged[old as usize].1).collect();
+    merged.sort_unstable_by(|(a, _), (b, _)| (&a.kind, &a.name).cmp(&(&b.kind, &b.name)));
+    let odd_id_max = tallies.iter().map(|tally| tally.odd_id_max).max().unwrap_or(0);
+    Snapshot {
+        format: NAME,
+        file_bytes: 0,
+        complete: true,
+        nodes: tallies.iter().map(|tally| tally.nodes).sum(),
+        edges: Some(header.edge_count),
+        self_size: tallies.iter().map(|tally| tally.self_size).sum(),
+        extra_native_bytes: header.extra_native_bytes,
+        order_key: (odd_id_max > 0).then_some(odd_id_max),
+        groups: merged.into_iter().map(|(group, _)| group).collect(),
+        warnings,
+        identity: identity(header, tallies, group_of, names, added),
+    }
+}
+
+/// Merges what the workers noted of the objects' identity.
+fn identity(
+    header: &Header,
+    tallies: Vec<Tally<'_>>,
+    group_of: Vec<Vec<u32>>,
+    names: &Names,
+    added: Vec<Moved>,
+) -> Option<Identity> {
+    let mut merged: Option<Identity> = None;
+    let mut natives: HashMap<NativeKey, u64> = HashMap::new();
+    for (tally, group_of) in tallies.into_iter().zip(group_of) {
+        let noted = tally.identity?;
+        let merged = merged.get_or_insert_with(Identity::default);
+        merged.stride = noted.stride;
+        merged.sample.extend(noted.sample.iter().map(|&(id, slot, name)| {
+            let kind = header.kinds[tally.slots[slot as usize].kind()].name.as_bytes();
+            let name = names.hashes.get(&name).copied().unwrap_or(0);
+            Sampled { id, hash: xxhash_rust::xxh3::xxh3_64_with_seed(kind, name) }
+        }));
+        if let Some(ids) = noted.ids {
+            merged.ids.merge(ids);
+        }
+        #[expect(clippy::iter_over_hash_type, reason = "sums do not depend on the order")]
+        for ((slot, self_size), count) in noted.natives {
+            *natives.entry(NativeKey { group: group_of[slot as usize], self_size }).or_default() += count;
+        }
+        if noted.against.is_some() {
+            merged.added = Some(Vec::new());
+        }
+        if let Some(segments) = noted.journal {
+            let groups: std::sync::Arc<[u32]> = group_of.into();
+            let journal = merged.journal.get_or_insert_with(Default::default);
+            journal.segments.extend(segments.into_iter().map(|segment| segment.with_groups(&groups)));
+        }
+    }
+    let mut merged = merged?;
+    merged.ids.finish();
+    merged.sample.sort_unstable();
+    merged.natives = natives.into_iter().collect();
+    merged.natives.sort_unstable();
+    merged.added = merged.added.map(|_| added);
+    Some(merged)
+}

@@ -1,0 +1,241 @@
+//! Counts and sizes by (kind, name), while names are still indexes of the string table.
+//!
+//! Names are dense small integers, so a table by name index leads to the group of a node without hashing. Each worker has a
+//! tally of its own; they are merged when names are known.
+
+use std::collections::HashMap;
+
+use super::header::Header;
+use crate::identity::{IdSet, Identify, Segment};
+use crate::report::Moved;
+use crate::scan::Records;
+
+/// One (kind, name index) group.
+#[derive(Debug, Clone)]
+pub(super) struct Slot {
+    /// Kind, with [`DETACHED`] for detached native nodes.
+    tag: u16,
+    /// Next slot of the same name, 0 for none.
+    next: u32,
+    pub(super) name: u32,
+    pub(super) count: u64,
+    pub(super) self_size: u64,
+    /// The part that the given id set lacks.
+    pub(super) added: Moved,
+}
+
+const DETACHED: u16 = 1 << 15;
+/// Tag of slot 0, which belongs to no group.
+const NOBODY: u16 = u16::MAX;
+
+impl Slot {
+    pub(super) fn kind(&self) -> usize {
+        usize::from(self.tag & !DETACHED)
+    }
+
+    pub(super) fn detached(&self) -> bool {
+        self.tag & DETACHED != 0
+    }
+}
+
+/// How a kind's nodes find their slot.
+#[derive(Clone, Copy)]
+struct Rule {
+    /// All ones if the name counts, zero if all nodes of the kind are one group.
+    mask: u32,
+    base: u32,
+    native: bool,
+}
+
+/// A node that cannot be right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// A field does not fit 64 bits (32 for type and name).
+    Overflow,
+    /// The type is not in the header's list.
+    Kind(u32),
+    /// The sum of sizes passes 2^64.
+    SumOverflow,
+}
+
+/// What a worker has counted.
+pub(super) struct Tally<'a> {
+    rules: Vec<Rule>,
+    /// Slot of each name index, behind one entry per kind.
+    heads: Vec<u32>,
+    /// Slots of name indexes from `dense` on.
+    far: HashMap<u32, u32>,
+    dense: u32,
+    pub(super) slots: Vec<Slot>,
+    pub(super) nodes: u64,
+    pub(super) self_size: u64,
+    /// Highest name index seen.
+    pub(super) name_max: u32,
+    pub(super) odd_id_max: u64,
+    slot_of: Vec<u32>,
+    pub(super) identity: Option<IdentityTally<'a>>,
+}
+
+/// What a worker has noted of the objects' identity.
+pub(super) struct IdentityTally<'a> {
+    /// Distance of the sample, a power of two.
+    pub(super) stride: u64,
+    /// Id, slot and name index of the sampled objects.
+    pub(super) sample: Vec<(u64, u32, u32)>,
+    pub(super) ids: Option<IdSet>,
+    pub(super) natives: HashMap<(u32, u64), u64>,
+    pub(super) journal: Option<Vec<Segment>>,
+    pub(super) against: Option<&'a IdSet>,
+}
+
+/// Objects in the sample that tells processes apart, at most about this many.
+const SAMPLE: u64 = 1 << 15;
+
+impl<'a> Tally<'a> {
+    /// An empty tally. Name indexes below `dense` use a table, others a map: no snapshot of so many bytes holds more names.
+    pub(super) fn new(header: &Header, dense: u64, identify: Identify<'a>) -> Self {
+        let kinds = u32::try_from(header.kinds.len()).unwrap_or(u32::MAX);
+        let rules = (0..).zip(&header.kinds).map(|(number, kind)| Rule {
+            mask: if kind.folded { 0 } else { u32::MAX },
+            base: if kind.folded { number } else { kinds },
+            native: kind.native && header.has_detachedness,
+        });
+        let identity = match identify {
+            Identify::No => None,
+            Identify::Sample => Some((false, false, None)),
+            Identify::Keep => Some((true, true, None)),
+            Identify::Against(ids) => Some((true, false, Some(ids))),
+        };
+        Self {
+            rules: rules.collect(),
+            heads: vec![0; header.kinds.len()],
+            far: HashMap::new(),
+            dense: u32::try_from(dense).unwrap_or(u32::MAX - kinds - 1),
+            slots: vec![Slot { tag: NOBODY, next: 0, name: 0, count: 0, self_size: 0, added: Moved::default() }],
+            nodes: 0,
+            self_size: 0,
+            name_max: 0,
+            odd_id_max: 0,
+            slot_of: Vec::new(),
+            identity: identity.map(|(ids, journal, against)| IdentityTally {
+                stride: (header.node_count / SAMPLE).max(1).next_power_of_two(),
+                sample: Vec::new(),
+                ids: ids.then(IdSet::default),
+                natives: HashMap::new(),
+                journal: journal.then(Vec::new),
+                against,
+            }),
+        }
+    }
+
+    /// Begins a part of the file with room for a number of nodes.
+    pub(super) fn begin(&mut self, nodes: usize) {
+        if let Some(journal) = self.identity.as_mut().and_then(|identity| identity.journal.as_mut()) {
+            journal.push(Segment::with_capacity(nodes));
+        }
+    }
+
+    /// Counts records.
+    pub(super) fn add(&mut self, records: &Records) -> Result<(), Fault> {
+        if records.overflow {
+            return Err(Fault::Overflow);
+        }
+        self.slot_of.clear();
+        let (mut name_max, mut size_sum, mut overflow) = (self.name_max, self.self_size, false);
+        let fields = records.kind.iter().zip(&records.name).zip(&records.self_size).zip(&records.detached);
+        for (((&kind, &name), &self_size), &detached) in fields {
+            let Some(rule) = self.rules.get(kind as usize) else { return Err(Fault::Kind(kind)) };
+            name_max = name_max.max(name);
+            #[expect(clippy::cast_possible_truncation, reason = "below the number of rules, which fits")]
+            let tag = kind as u16 | if detached && rule.native { DETACHED } else { 0 };
+            let head = (name & rule.mask) as usize + rule.base as usize;
+            let mut slot = self.heads.get(head).copied().unwrap_or(0);
+            if self.slots[slot as usize].tag != tag {
+                slot = self.find(head, tag, name & rule.mask);
+            }
+            let found = &mut self.slots[slot as usize];
+            found.count += 1;
+            found.self_size = found.self_size.wrapping_add(self_size);
+            let (sum, carry) = size_sum.overflowing_add(self_size);
+            size_sum = sum;
+            overflow |= carry;
+            self.slot_of.push(slot);
+        }
+        self.name_max = name_max;
+        self.self_size = size_sum;
+        self.nodes += records.len() as u64;
+        let mut odd_id_max = self.odd_id_max;
+        for &id in &records.id {
+            odd_id_max = odd_id_max.max(if id & 1 == 1 { id } else { 0 });
+        }
+        self.odd_id_max = odd_id_max;
+        if let Some(identity) = &mut self.identity {
+            identity.add(records, &self.slot_of, &mut self.slots);
+        }
+        if overflow { Err(Fault::SumOverflow) } else { Ok(()) }
+    }
+
+    /// The slot of a tag whose name's first slot is another's, or that has none yet.
+    #[cold]
+    #[inline(never)]
+    fn find(&mut self, head: usize, tag: u16, name: u32) -> u32 {
+        let dense = name < self.dense;
+        let first = if dense {
+            if head >= self.heads.len() {
+                // Names appear roughly in ascending order: grow ahead of them.
+                let ahead = (head + 1).next_power_of_two().min(self.dense as usize + self.rules.len() + 1);
+                self.heads.resize(ahead.max(head + 1), 0);
+            }
+            self.heads[head]
+        } else {
+            self.far.get(&name).copied().unwrap_or(0)
+        };
+        let mut slot = first;
+        while slot != 0 {
+            let found = &self.slots[slot as usize];
+            if found.tag == tag {
+                return slot;
+            }
+            slot = found.next;
+        }
+        let new = u32::try_from(self.slots.len()).unwrap_or(0);
+        self.slots.push(Slot { tag, next: first, name, count: 0, self_size: 0, added: Moved::default() });
+        if dense {
+            self.heads[head] = new;
+        } else {
+            self.far.insert(name, new);
+        }
+        new
+    }
+}
+
+impl IdentityTally<'_> {
+    fn add(&mut self, records: &Records, slot_of: &[u32], slots: &mut [Slot]) {
+        let mask = self.stride - 1;
+        for (i, (&id, &slot)) in records.id.iter().zip(slot_of).enumerate() {
+            let self_size = records.self_size[i];
+            if id & 1 == 0 {
+                if self.ids.is_some() {
+                    *self.natives.entry((slot, self_size)).or_default() += 1;
+                }
+                continue;
+            }
+            if (id >> 1) & mask == 0 {
+                self.sample.push((id, slot, records.name[i]));
+            }
+            if let Some(ids) = &mut self.ids {
+                ids.insert(id);
+                if let Some(against) = self.against
+                    && !against.contains(id)
+                {
+                    let added = &mut slots[slot as usize].added;
+                    added.count += 1;
+                    added.size += self_size;
+                }
+            }
+            if let Some(segment) = self.journal.as_mut().and_then(|journal| journal.last_mut()) {
+                segment.push(id, slot, self_size);
+            }
+        }
+    }
+}

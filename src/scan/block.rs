@@ -1,0 +1,150 @@
+//! The vector trait, and the classification of 64 bytes that is built on it.
+#![allow(unsafe_code, reason = "vector loads through pointers; every caller proves the bytes are there")]
+
+use super::numbers::NumberBytes;
+use super::strings::StringBytes;
+
+/// A register of bytes. Implementations are thin wrappers of intrinsics.
+///
+/// # Safety
+/// The methods may only be called where the instruction set of the implementation is enabled.
+pub(super) trait Vector: Copy {
+    /// Bytes in a register; divides 64.
+    const BYTES: usize;
+    /// Loads `BYTES` bytes, not necessarily aligned, that must be readable.
+    unsafe fn load(from: *const u8) -> Self;
+    /// The same byte everywhere.
+    unsafe fn splat(byte: u8) -> Self;
+    /// 0xFF where equal.
+    unsafe fn eq(self, other: Self) -> Self;
+    /// 0xFF where `self` is at most `other`, unsigned.
+    unsafe fn at_most(self, other: Self) -> Self;
+    /// Difference modulo 256.
+    unsafe fn minus(self, other: Self) -> Self;
+    /// Bitwise or.
+    unsafe fn or(self, other: Self) -> Self;
+    /// The top bit of each byte, the first byte's lowest.
+    unsafe fn mask(self) -> u64;
+}
+
+/// Classifies the 64 bytes at `from` for an integer array.
+///
+/// # Safety
+/// 64 bytes must be readable, and `V`'s instruction set enabled.
+#[inline(always)]
+pub(super) unsafe fn number_bytes<V: Vector>(from: *const u8) -> NumberBytes {
+    let mut bytes = NumberBytes::default();
+    let mut at = 0;
+    while at < 64 {
+        // SAFETY: at + BYTES <= 64 bytes are readable; the caller enabled the instruction set.
+        unsafe {
+            let v = V::load(from.add(at));
+            let digit = v.minus(V::splat(b'0')).at_most(V::splat(9));
+            let space = v.eq(V::splat(b' ')).or(v.eq(V::splat(b'\n'))).or(v.eq(V::splat(b'\r')).or(v.eq(V::splat(b'\t'))));
+            bytes.digit |= digit.mask() << at;
+            bytes.zero |= v.eq(V::splat(b'0')).mask() << at;
+            bytes.comma |= v.eq(V::splat(b',')).mask() << at;
+            bytes.space |= space.mask() << at;
+        }
+        at += V::BYTES;
+    }
+    bytes
+}
+
+/// Classifies the 64 bytes at `from` for a string array.
+///
+/// # Safety
+/// 64 bytes must be readable, and `V`'s instruction set enabled.
+#[inline(always)]
+pub(super) unsafe fn string_bytes<V: Vector>(from: *const u8) -> StringBytes {
+    let mut bytes = StringBytes::default();
+    let mut at = 0;
+    while at < 64 {
+        // SAFETY: at + BYTES <= 64 bytes are readable; the caller enabled the instruction set.
+        unsafe {
+            let v = V::load(from.add(at));
+            let space = v.eq(V::splat(b' ')).or(v.eq(V::splat(b'\n'))).or(v.eq(V::splat(b'\r')).or(v.eq(V::splat(b'\t'))));
+            bytes.quote |= v.eq(V::splat(b'"')).mask() << at;
+            bytes.backslash |= v.eq(V::splat(b'\\')).mask() << at;
+            bytes.control |= v.at_most(V::splat(0x1f)).mask() << at;
+            bytes.comma |= v.eq(V::splat(b',')).mask() << at;
+            bytes.space |= space.mask() << at;
+            bytes.high |= v.mask() << at;
+        }
+        at += V::BYTES;
+    }
+    bytes
+}
+
+/// Calls `f` with each 64-byte block of `text[from..to]`: a pointer to 64 readable bytes, the block's offset, and how many of
+/// the bytes belong to the text. The last block is padded with spaces. Ends early when `f` returns false.
+#[inline(always)]
+pub(super) fn for_each(text: &[u8], from: usize, to: usize, mut f: impl FnMut(*const u8, usize, u32) -> bool) {
+    let text = &text[..to];
+    let mut at = from;
+    while to - at >= 64 {
+        if !f(text[at..at + 64].as_ptr(), at, 64) {
+            return;
+        }
+        at += 64;
+    }
+    let rest = &text[at..];
+    if !rest.is_empty() {
+        let mut last = [b' '; 64];
+        last[..rest.len()].copy_from_slice(rest);
+        #[expect(clippy::cast_possible_truncation, reason = "less than 64")]
+        f(last.as_ptr(), at, rest.len() as u32);
+    }
+}
+
+/// Writes the entry points of a kernel: each inlines the algorithms with `$vector`, under the attributes given.
+macro_rules! entry_points {
+    ($vector:ty, $(#[$attribute:meta])* $($unsafety:ident)?) => {
+        $(#[$attribute])*
+        pub(super) $($unsafety)? fn count(text: &[u8], digit_before: bool) -> $crate::scan::numbers::Count {
+            let mut counter = $crate::scan::numbers::Counter::new(digit_before);
+            $crate::scan::block::for_each(text, 0, text.len(), |block, at, len| {
+                // SAFETY: for_each gives 64 readable bytes; this function runs only with the instruction set it is written for.
+                counter.step(unsafe { $crate::scan::block::number_bytes::<$vector>(block) }, at, len)
+            });
+            counter.finish()
+        }
+
+        $(#[$attribute])*
+        pub(super) $($unsafety)? fn ends(
+            text: &[u8],
+            from: usize,
+            to: usize,
+            state: &mut $crate::scan::numbers::NumberState,
+            ends: &mut Vec<u32>,
+        ) -> Option<$crate::scan::numbers::Stop> {
+            let mut stop = None;
+            $crate::scan::block::for_each(text, from, to, |block, at, len| {
+                // SAFETY: for_each gives 64 readable bytes; this function runs only with the instruction set it is written for.
+                let (after, stopped) = state.step(unsafe { $crate::scan::block::number_bytes::<$vector>(block) }, len);
+                $crate::scan::numbers::push_positions(after, at, ends);
+                stop = stopped.map(|offset| $crate::scan::numbers::Stop { at: at + offset });
+                stop.is_none()
+            });
+            stop
+        }
+
+        $(#[$attribute])*
+        pub(super) $($unsafety)? fn strings(
+            text: &[u8],
+            state: &mut $crate::scan::strings::StringState,
+            masks: &mut Vec<$crate::scan::strings::StringMasks>,
+        ) -> Option<$crate::scan::numbers::Stop> {
+            let mut stop = None;
+            $crate::scan::block::for_each(text, 0, text.len(), |block, at, len| {
+                // SAFETY: for_each gives 64 readable bytes; this function runs only with the instruction set it is written for.
+                let (found, stopped) = state.step(unsafe { $crate::scan::block::string_bytes::<$vector>(block) }, len);
+                masks.push(found);
+                stop = stopped.map(|offset| $crate::scan::numbers::Stop { at: at + offset });
+                stop.is_none()
+            });
+            stop
+        }
+    };
+}
+pub(super) use entry_points;

@@ -1,0 +1,303 @@
+//! Integer arrays: the algebra on 64-byte masks, and decoding of records.
+
+/// Which of 64 bytes are what, one bit each, the first byte's lowest.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct NumberBytes {
+    pub(super) digit: u64,
+    pub(super) zero: u64,
+    pub(super) comma: u64,
+    pub(super) space: u64,
+}
+
+/// Result of counting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Count {
+    /// Numbers that end within the text (before `stop`, if there is one).
+    pub numbers: u64,
+    /// Offset of the first byte that is no digit, comma or white space.
+    pub stop: Option<usize>,
+    /// Whether the text (up to `stop`) ends in a digit.
+    pub ends_in_digit: bool,
+}
+
+/// Where a kernel stopped: the offset of the first byte that cannot stand there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stop {
+    /// Offset in the text.
+    pub at: usize,
+}
+
+/// The lowest `len` bits, 1 to 64.
+#[inline(always)]
+pub(super) fn low_bits(len: u32) -> u64 {
+    u64::MAX >> (64 - len)
+}
+
+/// At each bit, the parity of the bits up to and including it.
+#[inline(always)]
+pub(super) fn prefix_parity(mut bits: u64) -> u64 {
+    bits ^= bits << 1;
+    bits ^= bits << 2;
+    bits ^= bits << 4;
+    bits ^= bits << 8;
+    bits ^= bits << 16;
+    bits ^ (bits << 32)
+}
+
+/// Counts number ends, block by block.
+pub(super) struct Counter {
+    digit_before: u64,
+    count: Count,
+}
+
+impl Counter {
+    pub(super) fn new(digit_before: bool) -> Self {
+        Self { digit_before: u64::from(digit_before), count: Count::default() }
+    }
+
+    /// Takes in a block of `len` bytes at offset `at`; false at the first byte that is no part of an integer array.
+    #[inline(always)]
+    pub(super) fn step(&mut self, bytes: NumberBytes, at: usize, len: u32) -> bool {
+        let valid = low_bits(len);
+        let after = !bytes.digit & (bytes.digit << 1 | self.digit_before) & valid;
+        let other = !(bytes.digit | bytes.comma | bytes.space) & valid;
+        if other != 0 {
+            let stop = other.trailing_zeros();
+            // A number that the stop itself ends has ended.
+            self.count.numbers += u64::from((after & low_bits(stop + 1)).count_ones());
+            self.count.stop = Some(at + stop as usize);
+            return false;
+        }
+        self.count.numbers += u64::from(after.count_ones());
+        self.digit_before = bytes.digit >> (len - 1) & 1;
+        true
+    }
+
+    pub(super) fn finish(mut self) -> Count {
+        self.count.ends_in_digit = self.count.stop.is_none() && self.digit_before == 1;
+        self.count
+    }
+}
+
+/// What the text so far means for the text that follows.
+///
+/// In an integer array numbers and commas take turns. Their bits never coincide when a number is marked at its first digit, so
+/// the parity of all marks up to a mark says whose turn it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct NumberState {
+    /// 1 if the last byte is a digit.
+    digit_before: u64,
+    /// All ones if the last mark is a number, which a comma must follow.
+    number_before: u64,
+    /// 1 if the last byte is a zero that begins a number: no digit may follow.
+    zero_before: u64,
+}
+
+impl NumberState {
+    /// Behind `[`: a number is to follow.
+    pub const START: Self = Self { digit_before: 0, number_before: 0, zero_before: 0 };
+
+    /// The state behind `text`, which is the end of an array read so far (`from` its beginning or any number's), so that reading
+    /// can begin in its middle. Looks back no further than the last number's first digit.
+    #[must_use]
+    pub fn behind(text: &[u8]) -> Self {
+        let digits = text.iter().rev().take_while(|b| b.is_ascii_digit()).count();
+        if digits > 0 {
+            let zero = digits == 1 && text.last() == Some(&b'0');
+            return Self { digit_before: 1, number_before: u64::MAX, zero_before: u64::from(zero) };
+        }
+        let mark = text.iter().rev().find(|b| !matches!(b, b' ' | b'\n' | b'\r' | b'\t'));
+        let number_before = if mark.is_some_and(u8::is_ascii_digit) { u64::MAX } else { 0 };
+        Self { digit_before: 0, number_before, zero_before: 0 }
+    }
+
+    /// Whether a number has been read that a comma or the end of the array may follow.
+    #[must_use]
+    pub fn number_before(&self) -> bool {
+        self.number_before != 0
+    }
+
+    /// Whether the last byte is a digit, so that the number may go on.
+    #[must_use]
+    pub fn in_number(&self) -> bool {
+        self.digit_before == 1
+    }
+
+    /// Takes in a block of `len` bytes. Returns a bit behind each number (at the first byte after it), and the offset of the
+    /// first byte that cannot stand where it is.
+    #[inline(always)]
+    pub(super) fn step(&mut self, bytes: NumberBytes, len: u32) -> (u64, Option<usize>) {
+        let valid = low_bits(len);
+        let digit_before = bytes.digit << 1 | self.digit_before;
+        let after = !bytes.digit & digit_before & valid;
+        let first = bytes.digit & !digit_before;
+        let first_zero = first & bytes.zero;
+        let leading_zero = (first_zero << 1 | self.zero_before) & bytes.digit;
+        let number_last = prefix_parity(first | bytes.comma) ^ self.number_before;
+        let out_of_turn = (first & !number_last) | (bytes.comma & number_last);
+        let other = !(bytes.digit | bytes.comma | bytes.space);
+        let bad = (leading_zero | out_of_turn | other) & valid;
+        self.digit_before = bytes.digit >> (len - 1) & 1;
+        self.zero_before = first_zero >> (len - 1) & 1;
+        self.number_before = (number_last >> (len - 1) & 1).wrapping_neg();
+        if bad == 0 {
+            return (after, None);
+        }
+        let stop = bad.trailing_zeros();
+        let before = low_bits(stop + 1) >> 1;
+        self.digit_before = 0;
+        self.zero_before = 0;
+        self.number_before = match (first | bytes.comma) & before {
+            0 => self.carried(number_last, first, bytes.comma),
+            marks => (first >> (63 - marks.leading_zeros()) & 1).wrapping_neg(),
+        };
+        (after & low_bits(stop + 1), Some(stop as usize))
+    }
+
+    /// Whose turn the block began with: the parity at its first bit, less that bit's own mark.
+    #[inline]
+    fn carried(&self, number_last: u64, first: u64, comma: u64) -> u64 {
+        ((number_last ^ first ^ comma) & 1).wrapping_neg()
+    }
+}
+
+/// Appends `at` plus the position of each bit.
+#[inline(always)]
+pub(super) fn push_positions(mut bits: u64, at: usize, positions: &mut Vec<u32>) {
+    let count = bits.count_ones() as usize;
+    #[expect(clippy::cast_possible_truncation, reason = "the entry point checked that all positions fit")]
+    let at = at as u32;
+    let old = positions.len();
+    // Groups of eight without a branch per bit: surplus entries are cut off again.
+    let mut group = [0_u32; 8];
+    let mut done = 0;
+    while done < count {
+        for slot in &mut group {
+            *slot = at.wrapping_add(bits.trailing_zeros());
+            bits &= bits.wrapping_sub(1);
+        }
+        positions.extend_from_slice(&group);
+        done += 8;
+    }
+    positions.truncate(old + count);
+}
+
+/// Where the wanted fields stand in a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Layout {
+    /// Numbers in a record.
+    pub fields: usize,
+    /// Position of the node type.
+    pub kind: usize,
+    /// Position of the name's string index.
+    pub name: usize,
+    /// Position of the object id.
+    pub id: usize,
+    /// Position of the self size.
+    pub self_size: usize,
+    /// Position of the detachedness, or of any other field where the file has none.
+    pub detachedness: usize,
+}
+
+impl Layout {
+    /// The positions that decoding reads.
+    #[must_use]
+    pub fn positions(&self) -> [usize; 5] {
+        [self.kind, self.name, self.id, self.self_size, self.detachedness]
+    }
+}
+
+/// Decoded fields of consecutive records, a column each. Numbers past 2^64 - 1 make `overflow` true.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Records {
+    /// Node types.
+    pub kind: Vec<u32>,
+    /// String indexes of the names.
+    pub name: Vec<u32>,
+    /// Object ids.
+    pub id: Vec<u64>,
+    /// Self sizes in bytes.
+    pub self_size: Vec<u64>,
+    /// True where the field at `Layout::detachedness` is 2.
+    pub detached: Vec<bool>,
+    /// A field did not fit its column.
+    pub overflow: bool,
+}
+
+impl Records {
+    /// Number of records.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.id.len()
+    }
+
+    /// True if there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.id.is_empty()
+    }
+
+    /// Removes all records.
+    pub fn clear(&mut self) {
+        self.kind.clear();
+        self.name.clear();
+        self.id.clear();
+        self.self_size.clear();
+        self.detached.clear();
+        self.overflow = false;
+    }
+
+    #[inline(always)]
+    pub(super) fn push(&mut self, kind: u32, name: u32, id: u64, self_size: u64, detached: bool) {
+        self.kind.push(kind);
+        self.name.push(name);
+        self.id.push(id);
+        self.self_size.push(self_size);
+        self.detached.push(detached);
+    }
+
+    /// Makes room, so that `push` does not grow the columns one by one.
+    pub(super) fn reset(&mut self, records: usize) {
+        self.clear();
+        self.kind.reserve(records);
+        self.name.reserve(records);
+        self.id.reserve(records);
+        self.self_size.reserve(records);
+        self.detached.reserve(records);
+    }
+}
+
+/// The number that ends before `end`, of any length; None past 2^64 - 1.
+#[inline]
+pub(super) fn exact(text: &[u8], end: usize) -> Option<u64> {
+    let digits = text[..end].iter().rev().take_while(|b| b.is_ascii_digit()).count();
+    text[end - digits..end].iter().try_fold(0_u64, |n, b| n.checked_mul(10)?.checked_add(u64::from(b - b'0')))
+}
+
+/// Decodes one record the exact way.
+#[cold]
+#[inline(never)]
+pub(super) fn decode_exact(text: &[u8], ends: &[u32], layout: &Layout, records: &mut Records) {
+    let field = |position: usize| exact(text, ends[position] as usize);
+    let small = |position: usize| field(position).and_then(|n| u32::try_from(n).ok());
+    let parsed = (small(layout.kind), small(layout.name), field(layout.id), field(layout.self_size), field(layout.detachedness));
+    if let (Some(kind), Some(name), Some(id), Some(self_size), Some(detachedness)) = parsed {
+        records.push(kind, name, id, self_size, detachedness == 2);
+    } else {
+        records.overflow = true;
+        records.push(0, 0, 0, 0, false);
+    }
+}
+
+/// A number of up to two digits that ends before `end`; None if it has more.
+#[inline(always)]
+pub(super) fn two_digits(text: &[u8; 3]) -> Option<u32> {
+    let [hundreds, tens, ones] = text.map(|b| b.wrapping_sub(b'0'));
+    if tens > 9 {
+        Some(u32::from(ones))
+    } else if hundreds > 9 {
+        Some(u32::from(tens) * 10 + u32::from(ones))
+    } else {
+        None
+    }
+}

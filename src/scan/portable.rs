@@ -1,0 +1,115 @@
+//! Kernels without vector instructions: for machines that have none of the others, and as a second opinion in tests.
+#![allow(unsafe_code, reason = "implements the vector trait over plain arrays")]
+
+use super::block::{Vector, entry_points};
+use super::numbers::{Layout, Records, decode_exact, two_digits};
+
+/// Eight bytes in a general register.
+#[derive(Clone, Copy)]
+pub(super) struct Bytes(u64);
+
+const TOP: u64 = 0x8080_8080_8080_8080;
+const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+
+impl Bytes {
+    /// Spreads the top bit of each byte over the whole byte.
+    #[inline(always)]
+    fn spread(top: u64) -> Self {
+        Self((top >> 7).wrapping_mul(0xff))
+    }
+}
+
+impl Vector for Bytes {
+    const BYTES: usize = 8;
+
+    #[inline(always)]
+    unsafe fn load(from: *const u8) -> Self {
+        // SAFETY: the caller promises 8 readable bytes.
+        Self(u64::from_le_bytes(unsafe { from.cast::<[u8; 8]>().read() }))
+    }
+
+    #[inline(always)]
+    unsafe fn splat(byte: u8) -> Self {
+        Self(u64::from_le_bytes([byte; 8]))
+    }
+
+    #[inline(always)]
+    unsafe fn eq(self, other: Self) -> Self {
+        let difference = self.0 ^ other.0;
+        Self::spread(!((difference & LOW).wrapping_add(LOW) | difference) & TOP)
+    }
+
+    #[inline(always)]
+    unsafe fn at_most(self, other: Self) -> Self {
+        // The top bit of (other | 0x80) - (self & 0x7f) says whether the low seven bits are at most; the top bits decide first.
+        let low = (other.0 | TOP).wrapping_sub(self.0 & LOW);
+        Self::spread(((other.0 & !self.0) | (!(other.0 ^ self.0) & low)) & TOP)
+    }
+
+    #[inline(always)]
+    unsafe fn minus(self, other: Self) -> Self {
+        Self((self.0 | TOP).wrapping_sub(other.0 & LOW) ^ ((self.0 ^ !other.0) & TOP))
+    }
+
+    #[inline(always)]
+    unsafe fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    #[inline(always)]
+    unsafe fn mask(self) -> u64 {
+        (self.0 & TOP).wrapping_mul(0x0002_0408_1020_4081) >> 56
+    }
+}
+
+entry_points!(Bytes, #[inline(never)]);
+
+/// The number of up to eight digits in the eight bytes before `end`: None if all eight are digits (it may be longer).
+#[inline(always)]
+pub(super) fn eight_digits(text: &[u8], end: usize) -> Option<u32> {
+    let bytes: [u8; 8] = text[end - 8..end].try_into().ok()?;
+    let digits = u64::from_le_bytes(bytes) ^ 0x3030_3030_3030_3030;
+    let not_digit = (digits.wrapping_add(0x7676_7676_7676_7676) | digits) & TOP;
+    if not_digit == 0 {
+        return None;
+    }
+    // The highest byte that is no digit lies right before the number: it and all below it are shifted out.
+    let number = digits.checked_shr(64 - not_digit.leading_zeros()).unwrap_or(0);
+    let number = number.checked_shl(64 - not_digit.leading_zeros()).unwrap_or(0);
+    let pairs = (number.wrapping_mul(10).wrapping_add(number >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul(100).wrapping_add(pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    #[expect(clippy::cast_possible_truncation, reason = "at most 99,999,999 after the mask")]
+    Some((fours.wrapping_mul(10_000).wrapping_add(fours >> 32)) as u32)
+}
+
+/// The number of up to sixteen digits before `end`.
+#[inline(always)]
+fn sixteen_digits(text: &[u8], end: usize) -> Option<u64> {
+    match eight_digits(text, end) {
+        Some(low) => Some(u64::from(low)),
+        None => {
+            let low = super::numbers::exact(&text[end - 8..end], 8)?;
+            Some(u64::from(eight_digits(text, end - 8)?) * 100_000_000 + low)
+        }
+    }
+}
+
+/// See [`Kernel::decode`](super::Kernel::decode).
+pub(super) fn decode(text: &[u8], ends: &[u32], layout: &Layout, records: &mut Records) {
+    records.reset(ends.len() / layout.fields);
+    for ends in ends.chunks_exact(layout.fields) {
+        let end = |position: usize| ends[position] as usize;
+        let kind_end = end(layout.kind);
+        let kind = two_digits(&[text[kind_end - 3], text[kind_end - 2], text[kind_end - 1]]);
+        let name = eight_digits(text, end(layout.name));
+        let id = sixteen_digits(text, end(layout.id));
+        let self_size = eight_digits(text, end(layout.self_size));
+        let last = end(layout.detachedness);
+        let detached = text[last - 1] == b'2' && !text[last - 2].is_ascii_digit();
+        if let (Some(kind), Some(name), Some(id), Some(self_size)) = (kind, name, id, self_size) {
+            records.push(kind, name, id, u64::from(self_size), detached);
+        } else {
+            decode_exact(text, ends, layout, records);
+        }
+    }
+}

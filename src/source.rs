@@ -1,0 +1,423 @@
+//! Bytes of an input: a memory map where there is a plain file, a stream for everything else.
+//!
+//! # The contract of the mapping
+//! A map shows the file as it is now, not as it was when it was opened. A file that is *replaced* (written anew and renamed)
+//! does no harm: the map keeps the old one. A file that is *cut short* while it is mapped makes the kernel send SIGBUS for every
+//! page that is gone; a handler then puts zero pages in their place and notes it. A file that is *rewritten* in place may show
+//! any mixture of bytes. No reader here relies on bytes staying equal between two looks for its memory safety, only for its
+//! result, and [`Source::unchanged`] is asked before a result is used: length or time of the last change differ, or a page was
+//! missing, and the result is an error instead.
+#![allow(unsafe_code, reason = "the memory map and the handler for pages that vanish from it")]
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::SystemTime;
+
+use memmap2::Mmap;
+
+use crate::error::ErrorKind;
+
+/// How much a decompressing thread hands over at a time, and how many such blocks may wait.
+const BLOCK: usize = 256 << 10;
+const BLOCKS_WAITING: usize = 8;
+/// How much of a stream is looked at to tell its format.
+const HEAD: usize = 16 << 10;
+
+/// An opened input.
+pub struct Source {
+    /// The path as given; `-` for standard input.
+    pub path: String,
+    bytes: Bytes,
+    /// Bytes of the input as stored that have been read so far.
+    pub done: Arc<AtomicU64>,
+    /// Bytes of the input as stored, where known before the end.
+    pub total: Option<u64>,
+    /// `gzip` or `zstd`, if the input is compressed.
+    pub compressed: Option<&'static str>,
+}
+
+enum Bytes {
+    Mapped(Mapped),
+    Stream { head: Vec<u8>, rest: Box<dyn Read + Send> },
+    Taken,
+}
+
+impl Source {
+    /// Opens a file, or standard input for `-`.
+    ///
+    /// # Errors
+    /// If it cannot be opened or read, is a directory, or is empty.
+    pub fn open(path: &str) -> Result<Self, ErrorKind> {
+        let done = Arc::new(AtomicU64::new(0));
+        if path == "-" {
+            let input = Counted { input: io::stdin(), done: Arc::clone(&done) };
+            return Self::stream(path, Box::new(input), done, None);
+        }
+        let file = File::open(Path::new(path))?;
+        let metadata = file.metadata()?;
+        if metadata.is_dir() {
+            return Err(ErrorKind::Unrecognized("is a directory".to_owned()));
+        }
+        if metadata.is_file() {
+            if metadata.len() == 0 {
+                return Err(ErrorKind::Empty);
+            }
+            if let Some(mapped) = Mapped::new(&file, &metadata)
+                && compression(mapped.bytes()).is_none()
+            {
+                let total = Some(metadata.len());
+                return Ok(Self { path: path.to_owned(), bytes: Bytes::Mapped(mapped), done, total, compressed: None });
+            }
+        }
+        let total = metadata.is_file().then_some(metadata.len());
+        let input = Counted { input: file, done: Arc::clone(&done) };
+        Self::stream(path, Box::new(input), done, total)
+    }
+
+    fn stream(path: &str, mut input: Box<dyn Read + Send>, done: Arc<AtomicU64>, total: Option<u64>) -> Result<Self, ErrorKind> {
+        let mut head = read_head(&mut input)?;
+        if head.is_empty() {
+            return Err(ErrorKind::Empty);
+        }
+        let compressed = compression(&head);
+        let rest: Box<dyn Read + Send> = match compressed {
+            None => input,
+            Some(format) => {
+                let input = io::Cursor::new(head).chain(input);
+                let mut unpacked: Box<dyn Read + Send> = match format {
+                    "gzip" => Box::new(flate2::read::MultiGzDecoder::new(input)),
+                    _ => Box::new(zstd::stream::read::Decoder::new(input)?),
+                };
+                unpacked = Box::new(Labelled { input: unpacked, format });
+                head = read_head(&mut unpacked)?;
+                if compression(&head).is_some() {
+                    return Err(ErrorKind::Unrecognized("is compressed twice; unpack it once".to_owned()));
+                }
+                if head.is_empty() {
+                    return Err(ErrorKind::Empty);
+                }
+                Box::new(Pipelined::new(unpacked))
+            }
+        };
+        Ok(Self { path: path.to_owned(), bytes: Bytes::Stream { head, rest }, done, total, compressed })
+    }
+
+    /// The first bytes of the (unpacked) content: all of a map, a few kilobytes of a stream.
+    #[must_use]
+    pub fn head(&self) -> &[u8] {
+        match &self.bytes {
+            Bytes::Mapped(mapped) => mapped.bytes(),
+            Bytes::Stream { head, .. } => head,
+            Bytes::Taken => &[],
+        }
+    }
+
+    /// The whole content, if it is mapped.
+    #[must_use]
+    pub fn mapped(&self) -> Option<&[u8]> {
+        if let Bytes::Mapped(mapped) = &self.bytes { Some(mapped.bytes()) } else { None }
+    }
+
+    /// The content as a stream from the beginning. A stream can be taken once.
+    pub fn take_stream(&mut self) -> Box<dyn Read + Send> {
+        match std::mem::replace(&mut self.bytes, Bytes::Taken) {
+            Bytes::Stream { head, rest } => Box::new(io::Cursor::new(head).chain(rest)),
+            Bytes::Mapped(mapped) => Box::new(MappedReader { mapped, at: 0 }),
+            Bytes::Taken => Box::new(io::empty()),
+        }
+    }
+
+    /// Whether the same content can be read again by opening the path again.
+    #[must_use]
+    pub fn is_rereadable(&self) -> bool {
+        self.total.is_some()
+    }
+
+    /// An error if the mapped file has changed since it was opened.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Changed`].
+    pub fn unchanged(&self) -> Result<(), ErrorKind> {
+        if let Bytes::Mapped(mapped) = &self.bytes { mapped.unchanged() } else { Ok(()) }
+    }
+
+    /// Bytes of the input as stored: all of a file, what has been read of a stream.
+    #[must_use]
+    pub fn file_bytes(&self) -> u64 {
+        self.total.unwrap_or_else(|| self.done.load(Ordering::Relaxed))
+    }
+}
+
+/// The compression format that content begins with.
+fn compression(head: &[u8]) -> Option<&'static str> {
+    match head {
+        [0x1f, 0x8b, ..] => Some("gzip"),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Some("zstd"),
+        _ => None,
+    }
+}
+
+fn read_head(input: &mut dyn Read) -> Result<Vec<u8>, ErrorKind> {
+    let mut head = Vec::with_capacity(HEAD);
+    input.take(HEAD as u64).read_to_end(&mut head).map_err(read_error)?;
+    Ok(head)
+}
+
+/// The error kind of a failed read: decompressors mark theirs with [`Labelled`].
+#[must_use]
+pub(crate) fn read_error(error: io::Error) -> ErrorKind {
+    match error.downcast::<DecompressionError>() {
+        Ok(DecompressionError { format, source }) => ErrorKind::Compressed { format, source },
+        Err(error) => ErrorKind::Io(error),
+    }
+}
+
+/// Counts bytes as they pass.
+struct Counted<R> {
+    input: R,
+    done: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.input.read(buffer)?;
+        self.done.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
+}
+
+/// Marks errors as those of a decompressor.
+struct Labelled {
+    input: Box<dyn Read + Send>,
+    format: &'static str,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{format}: {source}")]
+struct DecompressionError {
+    format: &'static str,
+    source: io::Error,
+}
+
+impl Read for Labelled {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let format = self.format;
+        self.input.read(buffer).map_err(|source| {
+            if source.kind() == io::ErrorKind::Interrupted {
+                source
+            } else {
+                io::Error::other(DecompressionError { format, source })
+            }
+        })
+    }
+}
+
+/// Reads ahead on a thread of its own, so that unpacking and scanning run side by side.
+struct Pipelined {
+    blocks: Receiver<io::Result<Vec<u8>>>,
+    block: Vec<u8>,
+    at: usize,
+}
+
+impl Pipelined {
+    fn new(mut input: Box<dyn Read + Send>) -> Self {
+        let (sender, blocks) = sync_channel(BLOCKS_WAITING);
+        std::thread::spawn(move || {
+            loop {
+                let mut block = Vec::with_capacity(BLOCK);
+                let result = (&mut input).take(BLOCK as u64).read_to_end(&mut block);
+                let ended = result.is_err() || block.is_empty();
+                // The reader has gone when nobody waits for blocks any more.
+                if sender.send(result.map(|_| block)).is_err() || ended {
+                    return;
+                }
+            }
+        });
+        Self { blocks, block: Vec::new(), at: 0 }
+    }
+}
+
+impl Read for Pipelined {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.at == self.block.len() {
+            self.block = self.blocks.recv().unwrap_or_else(|_| Ok(Vec::new()))?;
+            self.at = 0;
+        }
+        let n = buffer.len().min(self.block.len() - self.at);
+        buffer[..n].copy_from_slice(&self.block[self.at..self.at + n]);
+        self.at += n;
+        Ok(n)
+    }
+}
+
+/// Reads a map like a stream.
+struct MappedReader {
+    mapped: Mapped,
+    at: usize,
+}
+
+impl Read for MappedReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let rest = &self.mapped.bytes()[self.at..];
+        let n = buffer.len().min(rest.len());
+        buffer[..n].copy_from_slice(&rest[..n]);
+        self.at += n;
+        Ok(n)
+    }
+}
+
+/// A mapped file and what it looked like when it was mapped.
+struct Mapped {
+    map: Mmap,
+    file: File,
+    modified: Option<SystemTime>,
+    guard: bus::Guard,
+}
+
+impl Mapped {
+    /// None where the file system or the platform cannot map the file: it is then read as a stream.
+    fn new(file: &File, metadata: &std::fs::Metadata) -> Option<Self> {
+        let file = file.try_clone().ok()?;
+        // SAFETY: the bytes may change under the map; see the module's documentation for why no reader depends on it.
+        let map = unsafe { Mmap::map(&file) }.ok()?;
+        if map.len() as u64 != metadata.len() {
+            return None;
+        }
+        let guard = bus::Guard::new(&map)?;
+        Some(Self { map, file, modified: metadata.modified().ok(), guard })
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.map
+    }
+
+    fn unchanged(&self) -> Result<(), ErrorKind> {
+        let now = self.file.metadata()?;
+        if self.guard.hit() || now.len() != self.map.len() as u64 || now.modified().ok() != self.modified {
+            return Err(ErrorKind::Changed);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+mod bus {
+    //! SIGBUS for pages that are gone from a mapped file.
+    //!
+    //! The handler runs at any moment on any thread: it only reads and writes atomics and calls `mmap` and `sigaction`.
+
+    use std::sync::Once;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+    /// Most maps that can be open at once; further files are read as streams.
+    const SLOTS: usize = 64;
+
+    struct Slot {
+        taken: AtomicBool,
+        start: AtomicUsize,
+        end: AtomicUsize,
+        hit: AtomicBool,
+    }
+
+    static MAPS: [Slot; SLOTS] = [const {
+        Slot { taken: AtomicBool::new(false), start: AtomicUsize::new(0), end: AtomicUsize::new(0), hit: AtomicBool::new(false) }
+    }; SLOTS];
+    static PAGE: AtomicUsize = AtomicUsize::new(4096);
+
+    /// A map that the handler looks after, for as long as this value lives.
+    pub(super) struct Guard(&'static Slot);
+
+    impl Guard {
+        pub(super) fn new(map: &[u8]) -> Option<Self> {
+            install();
+            let slot = MAPS.iter().find(|slot| !slot.taken.swap(true, Ordering::AcqRel))?;
+            slot.hit.store(false, Ordering::Release);
+            slot.start.store(map.as_ptr() as usize, Ordering::Release);
+            slot.end.store(map.as_ptr() as usize + map.len(), Ordering::Release);
+            Some(Self(slot))
+        }
+
+        /// Whether a page of the map was missing when it was read.
+        pub(super) fn hit(&self) -> bool {
+            self.0.hit.load(Ordering::Acquire)
+        }
+    }
+
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            self.0.end.store(0, Ordering::Release);
+            self.0.start.store(0, Ordering::Release);
+            self.0.taken.store(false, Ordering::Release);
+        }
+    }
+
+    fn install() {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| {
+            // SAFETY: sysconf has no preconditions; the action is fully initialised and its handler is async-signal-safe.
+            unsafe {
+                if let Ok(page) = usize::try_from(libc::sysconf(libc::_SC_PAGESIZE)) {
+                    PAGE.store(page, Ordering::Release);
+                }
+                let mut action: libc::sigaction = std::mem::zeroed();
+                action.sa_sigaction = on_bus_error as *const () as usize;
+                action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+                libc::sigemptyset(&raw mut action.sa_mask);
+                libc::sigaction(libc::SIGBUS, &raw const action, std::ptr::null_mut());
+            }
+        });
+    }
+
+    extern "C" fn on_bus_error(_: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
+        // SAFETY: the kernel passes a valid siginfo_t to handlers installed with SA_SIGINFO.
+        let address = unsafe { (*info).si_addr() } as usize;
+        for slot in &MAPS {
+            let (start, end) = (slot.start.load(Ordering::Acquire), slot.end.load(Ordering::Acquire));
+            if address >= start && address < end {
+                slot.hit.store(true, Ordering::Release);
+                let page = address & !(PAGE.load(Ordering::Acquire) - 1);
+                // SAFETY: the range lies in the map, which is ours and read only; zero pages take the place of missing ones.
+                let mapped = unsafe {
+                    libc::mmap(
+                        page as *mut libc::c_void,
+                        end - page,
+                        libc::PROT_READ,
+                        libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED,
+                        -1,
+                        0,
+                    )
+                };
+                if mapped != libc::MAP_FAILED {
+                    return;
+                }
+            }
+        }
+        // Not ours: with the default action back in place, the access repeats and ends the process as it should.
+        // SAFETY: restoring the default action is async-signal-safe.
+        unsafe {
+            libc::signal(libc::SIGBUS, libc::SIG_DFL);
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod bus {
+    //! Elsewhere a mapped file cannot be cut short.
+
+    pub(super) struct Guard;
+
+    impl Guard {
+        #[expect(clippy::unnecessary_wraps, reason = "the same signature on every platform")]
+        pub(super) fn new(_: &[u8]) -> Option<Self> {
+            Some(Self)
+        }
+
+        pub(super) fn hit(&self) -> bool {
+            false
+        }
+    }
+}
