@@ -12,12 +12,23 @@ pub trait InputFormat: Sync {
     /// The name in reports.
     fn name(&self) -> &'static str;
     /// Whether content that begins so is of this format.
-    fn sniff(&self, head: &[u8]) -> bool;
+    fn sniff(&self, head: &[u8]) -> Sniff;
     /// Reads a snapshot.
     ///
     /// # Errors
     /// If the input is not a whole, consistent snapshot of this format.
     fn read(&self, source: &mut Source, want: Want<'_>) -> Result<Snapshot, ErrorKind>;
+}
+
+/// Whether content is of a format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sniff {
+    /// It is.
+    Yes,
+    /// It may be: its reader will tell.
+    Maybe,
+    /// It is not.
+    No,
 }
 
 /// What is wanted of a snapshot beside its groups.
@@ -37,7 +48,8 @@ pub static FORMATS: &[&dyn InputFormat] = &[&v8::V8];
 /// # Errors
 /// If no format recognizes it, the reader refuses it, or the file changed meanwhile.
 pub fn read(source: &mut Source, want: Want<'_>) -> Result<Snapshot, ErrorKind> {
-    let result = match FORMATS.iter().find(|format| format.sniff(source.head())) {
+    let format_that = |answer| FORMATS.iter().find(|format| format.sniff(source.head()) == answer);
+    let result = match format_that(Sniff::Yes).or_else(|| format_that(Sniff::Maybe)) {
         Some(format) => format.read(source, want),
         None => Err(ErrorKind::Unrecognized(unrecognized(source.head()))),
     };

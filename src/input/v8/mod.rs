@@ -9,7 +9,7 @@ use std::io::{Read, Seek, Write};
 
 use crate::error::ErrorKind;
 use crate::identity::{Identity, NativeKey, Sampled};
-use crate::input::{InputFormat, Want};
+use crate::input::{InputFormat, Sniff, Want};
 use crate::report::{Moved, Warning};
 use crate::scan::Kernel;
 use crate::snapshot::{Group, Snapshot, native_name};
@@ -36,8 +36,16 @@ impl InputFormat for V8 {
         NAME
     }
 
-    fn sniff(&self, head: &[u8]) -> bool {
-        head.strip_prefix(BOM).unwrap_or(head).trim_ascii_start().first() == Some(&b'{')
+    fn sniff(&self, head: &[u8]) -> Sniff {
+        let text = head.strip_prefix(BOM).unwrap_or(head).trim_ascii_start();
+        let Some(text) = text.strip_prefix(b"{") else { return Sniff::No };
+        let key = text.trim_ascii_start();
+        let known = SECTIONS.iter().any(|section| {
+            key.strip_prefix(b"\"")
+                .and_then(|key| key.strip_prefix(section.as_bytes()))
+                .is_some_and(|rest| rest.starts_with(b"\""))
+        });
+        if known { Sniff::Yes } else { Sniff::Maybe }
     }
 
     fn read(&self, source: &mut Source, want: Want<'_>) -> Result<Snapshot, ErrorKind> {
@@ -55,6 +63,8 @@ impl InputFormat for V8 {
     }
 }
 
+/// The sections V8 writes, in its order.
+const SECTIONS: [&str; 7] = ["snapshot", "nodes", "edges", "trace_function_infos", "trace_tree", "samples", "strings"];
 const BOM: &[u8] = b"\xef\xbb\xbf";
 /// Longest key of the outermost object that is looked at.
 const KEY_MAX: usize = 1 << 16;

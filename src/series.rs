@@ -1,0 +1,133 @@
+//! A series of snapshots as columns: every (kind, name) group with its counts and sizes in each snapshot.
+
+use std::collections::BTreeMap;
+
+use crate::load::Loaded;
+use crate::report::{Moved, OrderBy, Survived, Warning};
+use crate::snapshot::Snapshot;
+
+/// What one input contributes, without its groups.
+#[derive(Debug)]
+pub struct Input {
+    /// The path as given.
+    pub path: String,
+    /// The snapshot's facts; its groups have moved into the series.
+    pub snapshot: Snapshot,
+    /// Number of its process, if ids tell.
+    pub process: Option<u32>,
+}
+
+/// Snapshots in order.
+#[derive(Debug)]
+pub struct Series {
+    /// The inputs in order.
+    pub inputs: Vec<Input>,
+    /// What the order goes by.
+    pub order_by: OrderBy,
+    /// The groups of all inputs, sorted by kind and name.
+    pub groups: Vec<SeriesGroup>,
+    /// Whether `groups` know which objects came and went.
+    pub has_changes: bool,
+    /// What a reader of the figures has to know.
+    pub warnings: Vec<Warning>,
+}
+
+/// The objects of one kind and name over the series.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeriesGroup {
+    /// Node type.
+    pub kind: String,
+    /// Name; empty for kinds that are one group each.
+    pub name: String,
+    /// Number of objects, per input.
+    pub count: Vec<u64>,
+    /// Self sizes in bytes, per input.
+    pub self_size: Vec<u64>,
+    /// Objects of the last input that the first lacks.
+    pub added: Moved,
+    /// Objects of the first input that the last lacks.
+    pub removed: Moved,
+}
+
+/// Which objects came and went between two snapshots of one process, by group of each.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changes {
+    /// By group of the later snapshot.
+    pub added: Vec<Moved>,
+    /// By group of the earlier snapshot.
+    pub removed: Vec<Moved>,
+}
+
+/// Compares the objects of two snapshots of one process.
+///
+/// The earlier must have been read with [`Identify::Keep`](crate::identity::Identify::Keep), the later against its ids; None
+/// otherwise. Odd ids match by id; native nodes, whose ids are given anew in each snapshot, as a multiset of group and size.
+#[must_use]
+pub fn changes(first: &Snapshot, last: &Snapshot) -> Option<Changes> {
+    let (earlier, later) = (first.identity.as_ref()?, last.identity.as_ref()?);
+    let mut added = later.added.clone()?;
+    let mut removed = earlier.journal.as_ref()?.missing(&later.ids, first.groups.len());
+    let natives = |snapshot: &'_ Snapshot| -> BTreeMap<(String, u64), (u32, u64)> {
+        let natives = snapshot.identity.iter().flat_map(|identity| &identity.natives);
+        natives
+            .filter_map(|&(key, count)| {
+                let group = snapshot.groups.get(key.group as usize)?;
+                Some(((format!("{}\0{}", group.kind, group.name), key.self_size), (key.group, count)))
+            })
+            .collect()
+    };
+    let (before, after) = (natives(first), natives(last));
+    let surplus = |of: &BTreeMap<(String, u64), (u32, u64)>, over: &BTreeMap<(String, u64), (u32, u64)>, into: &mut [Moved]| {
+        for (key, &(group, count)) in of {
+            let surplus = count.saturating_sub(over.get(key).map_or(0, |&(_, count)| count));
+            into[group as usize].count += surplus;
+            into[group as usize].size += surplus * key.1;
+        }
+    };
+    surplus(&after, &before, &mut added);
+    surplus(&before, &after, &mut removed);
+    Some(Changes { added, removed })
+}
+
+impl Series {
+    /// Puts snapshots side by side. `changes` speaks of the first and the last.
+    #[must_use]
+    pub fn new(loaded: Vec<Loaded>, order_by: OrderBy, changes: Option<Changes>, warnings: Vec<Warning>) -> Self {
+        let n = loaded.len();
+        let mut columns: BTreeMap<(String, String), SeriesGroup> = BTreeMap::new();
+        let mut inputs = Vec::with_capacity(n);
+        for (i, Loaded { path, mut snapshot, process }) in loaded.into_iter().enumerate() {
+            for (number, group) in std::mem::take(&mut snapshot.groups).into_iter().enumerate() {
+                let column = columns.entry((group.kind, group.name)).or_insert_with_key(|(kind, name)| SeriesGroup {
+                    kind: kind.clone(),
+                    name: name.clone(),
+                    count: vec![0; n],
+                    self_size: vec![0; n],
+                    added: Moved::default(),
+                    removed: Moved::default(),
+                });
+                column.count[i] += group.count;
+                column.self_size[i] += group.self_size;
+                if let Some(changes) = &changes {
+                    if i == 0 {
+                        column.removed = changes.removed[number];
+                    }
+                    if i == n - 1 {
+                        column.added = changes.added[number];
+                    }
+                }
+            }
+            snapshot.identity = None;
+            inputs.push(Input { path, snapshot, process });
+        }
+        Self { inputs, order_by, groups: columns.into_values().collect(), has_changes: changes.is_some(), warnings }
+    }
+}
+
+/// The survivors of a row, from its counts and sizes and what came and went.
+#[must_use]
+pub fn survived(count_last: u64, sizes: (u64, u64), added: Moved, removed: Moved) -> Survived {
+    let stayed = |size: u64, moved: u64| i128::from(size) - i128::from(moved);
+    let delta = stayed(sizes.1, added.size) - stayed(sizes.0, removed.size);
+    Survived { count: count_last.saturating_sub(added.count), size_delta: i64::try_from(delta).unwrap_or(i64::MAX) }
+}
