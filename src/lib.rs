@@ -6,3 +6,4 @@
 pub mod growth;
 pub mod render;
 pub mod report;
+pub mod text;
