@@ -3,7 +3,10 @@
 //! The public interface is the command line, its exit codes and the JSON report ([`report`]). The modules behind them are public
 //! for benches and tests; they promise no stability.
 
+pub mod analysis;
+pub mod cli;
 pub mod error;
+pub mod grouping;
 pub mod growth;
 pub mod identity;
 pub mod input;
@@ -14,4 +17,6 @@ pub mod scan;
 pub mod series;
 pub mod snapshot;
 pub mod source;
+pub mod summary;
 pub mod text;
+pub mod trend;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::grouping::Sums;
 use crate::load::Loaded;
 use crate::report::{Moved, OrderBy, Survived, Warning};
 use crate::snapshot::Snapshot;
@@ -39,14 +40,8 @@ pub struct SeriesGroup {
     pub kind: String,
     /// Name; empty for kinds that are one group each.
     pub name: String,
-    /// Number of objects, per input.
-    pub count: Vec<u64>,
-    /// Self sizes in bytes, per input.
-    pub self_size: Vec<u64>,
-    /// Objects of the last input that the first lacks.
-    pub added: Moved,
-    /// Objects of the first input that the last lacks.
-    pub removed: Moved,
+    /// Its counts and sizes.
+    pub sums: Sums,
 }
 
 /// Which objects came and went between two snapshots of one process, by group of each.
@@ -101,19 +96,16 @@ impl Series {
                 let column = columns.entry((group.kind, group.name)).or_insert_with_key(|(kind, name)| SeriesGroup {
                     kind: kind.clone(),
                     name: name.clone(),
-                    count: vec![0; n],
-                    self_size: vec![0; n],
-                    added: Moved::default(),
-                    removed: Moved::default(),
+                    sums: Sums::zero(n),
                 });
-                column.count[i] += group.count;
-                column.self_size[i] += group.self_size;
+                column.sums.count[i] += group.count;
+                column.sums.self_size[i] += group.self_size;
                 if let Some(changes) = &changes {
                     if i == 0 {
-                        column.removed = changes.removed[number];
+                        column.sums.removed = changes.removed[number];
                     }
                     if i == n - 1 {
-                        column.added = changes.added[number];
+                        column.sums.added = changes.added[number];
                     }
                 }
             }
@@ -129,5 +121,8 @@ impl Series {
 pub fn survived(count_last: u64, sizes: (u64, u64), added: Moved, removed: Moved) -> Survived {
     let stayed = |size: u64, moved: u64| i128::from(size) - i128::from(moved);
     let delta = stayed(sizes.1, added.size) - stayed(sizes.0, removed.size);
-    Survived { count: count_last.saturating_sub(added.count), size_delta: i64::try_from(delta).unwrap_or(i64::MAX) }
+    Survived {
+        count: count_last.saturating_sub(added.count),
+        size_delta: i64::try_from(delta).unwrap_or(if delta > 0 { i64::MAX } else { i64::MIN }),
+    }
 }

@@ -8,6 +8,8 @@ use crate::report::Warning;
 pub struct Snapshot {
     /// Name of the input format.
     pub format: &'static str,
+    /// For a summary: the format of the snapshot it stands for.
+    pub origin: Option<String>,
     /// Size of the input in bytes as stored.
     pub file_bytes: u64,
     /// False for a dump that shows signs of being cut short.

@@ -5,6 +5,7 @@ use crate::identity::Identify;
 use crate::snapshot::Snapshot;
 use crate::source::Source;
 
+pub mod summary;
 pub mod v8;
 
 /// A format heapdiff reads.
@@ -41,7 +42,7 @@ pub struct Want<'a> {
 }
 
 /// The formats, most specific first.
-pub static FORMATS: &[&dyn InputFormat] = &[&v8::V8];
+pub static FORMATS: &[&dyn InputFormat] = &[&summary::SummaryFormat, &v8::V8];
 
 /// Reads a snapshot of whatever format the content shows.
 ///

@@ -1,1 +1,115 @@
-//! Renderers: one file a format, each turns a [`Report`](crate::report::Report) into bytes and computes nothing.
+//! Renderers: one file a format, each turns a [`Report`] into bytes and computes nothing.
+//!
+//! What a renderer prints is safe on a terminal, in a spreadsheet and in a pull request whatever the names in a snapshot are:
+//! every piece of text goes through [`text::safe_name`] or, in JSON, is escaped by [`json`].
+
+mod brief;
+mod csv;
+mod findings;
+mod grid;
+mod json;
+mod markdown;
+mod ndjson;
+mod rows;
+#[cfg(test)]
+mod samples;
+mod sentences;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::borrow::Cow;
+use std::io;
+
+use crate::report::Report;
+use crate::text;
+
+/// An output format.
+pub trait Renderer: Sync {
+    /// What `--format` calls it.
+    fn name(&self) -> &'static str;
+
+    /// Writes the report, the last line's end included.
+    ///
+    /// # Errors
+    /// Only what writing to `out` returns.
+    fn render(&self, report: &Report, style: &Style, out: &mut dyn io::Write) -> io::Result<()>;
+}
+
+/// Every output format, in the order help lists them.
+pub static RENDERERS: &[&dyn Renderer] =
+    &[&table::Table, &json::Json, &ndjson::NdJson, &csv::Csv, &markdown::Markdown, &brief::Brief];
+
+/// The format of a name.
+#[must_use]
+pub fn by_name(name: &str) -> Option<&'static dyn Renderer> {
+    RENDERERS.iter().copied().find(|renderer| renderer.name() == name)
+}
+
+/// The JSON Schema of the report, generated from its types.
+#[must_use]
+pub fn schema() -> String {
+    format!("{:#}\n", schemars::schema_for!(Report).to_value())
+}
+
+/// How output for people looks. Formats for programs pay no attention to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    /// Columns a line may take.
+    pub width: usize,
+    /// Whether to use terminal colours.
+    pub color: bool,
+    /// Whether to print nothing outside ASCII.
+    pub ascii: bool,
+    /// Whether to print exact byte numbers instead of binary units.
+    pub bytes: bool,
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self { width: 80, color: false, ascii: false, bytes: false }
+    }
+}
+
+impl Style {
+    fn ellipsis(&self) -> &'static str {
+        if self.ascii { "..." } else { "…" }
+    }
+
+    fn arrow(&self) -> &'static str {
+        if self.ascii { "->" } else { "→" }
+    }
+
+    fn safe<'a>(&self, name: &'a str) -> Cow<'a, str> {
+        if self.ascii { text::ascii_name(name) } else { text::safe_name(name) }
+    }
+
+    fn fit(&self, safe: &str, columns: usize) -> String {
+        text::fit(safe, columns, self.ellipsis()).into_owned()
+    }
+
+    /// Bytes in a table's cell.
+    fn size(&self, bytes: u64) -> String {
+        if self.bytes { text::count(bytes) } else { text::size(bytes) }
+    }
+
+    /// A difference in bytes in a table's cell.
+    fn signed_size(&self, delta: i64) -> String {
+        if self.bytes { text::signed_count(delta) } else { text::signed_size(delta) }
+    }
+
+    /// Bytes in a sentence.
+    fn size_words(&self, bytes: u64) -> String {
+        if self.bytes { format!("{} bytes", text::count(bytes)) } else { text::size(bytes) }
+    }
+
+    /// A difference in bytes in a sentence.
+    fn signed_size_words(&self, delta: i64) -> String {
+        if self.bytes { format!("{} bytes", text::signed_count(delta)) } else { text::signed_size(delta) }
+    }
+}
+
+/// A length as the type counts are printed from.
+fn number(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}

@@ -394,6 +394,7 @@ fn assemble(header: &Header, tallies: Vec<Tally<'_>>, names: &Names, warnings: V
     let odd_id_max = tallies.iter().map(|tally| tally.odd_id_max).max().unwrap_or(0);
     Snapshot {
         format: NAME,
+        origin: None,
         file_bytes: 0,
         complete: true,
         nodes: tallies.iter().map(|tally| tally.nodes).sum(),

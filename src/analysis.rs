@@ -1,0 +1,308 @@
+//! From a series to a report: rows, their order, what is shown, and in `trend` what keeps growing.
+
+use regex::Regex;
+
+use crate::grouping::{Level, Row, Sums, id, main_kind, printable, rows};
+use crate::report::{
+    Change, Command, Finding, Group, Grouping, Input, Order, Parent, Report, SCHEMA, SCHEMA_VERSION, Shown, Tool, Totals, Warning,
+};
+use crate::series::Series;
+use crate::text::safe_name;
+use crate::trend::{RowTrend, Trends};
+
+/// What a report is to show.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The command.
+    pub command: Command,
+    /// Levels of grouping, outermost first.
+    pub by: Vec<Level>,
+    /// Rows shown at each level; 0 for all.
+    pub limit: usize,
+    /// What rows are ordered by; None for the command's own order.
+    pub sort: Option<Sort>,
+    /// Only rows one of whose names matches.
+    pub focus: Option<Regex>,
+    /// No rows one of whose names matches.
+    pub ignore: Option<Regex>,
+    /// Only objects of these node types.
+    pub kinds: Vec<String>,
+}
+
+/// What rows can be ordered by, largest first except for the name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sort {
+    /// Self size in the last input.
+    Size,
+    /// Count in the last input.
+    Count,
+    /// Change of the self size, growth first.
+    SizeDelta,
+    /// Change of the count, growth first.
+    CountDelta,
+    /// Bytes added.
+    Added,
+    /// The raw key.
+    Name,
+}
+
+impl Sort {
+    /// Every criterion, with the name `--sort` knows it under.
+    pub const ALL: [(Self, &'static str); 6] = [
+        (Self::Size, "size"),
+        (Self::Count, "count"),
+        (Self::SizeDelta, "delta"),
+        (Self::CountDelta, "count-delta"),
+        (Self::Added, "added"),
+        (Self::Name, "name"),
+    ];
+}
+
+/// The rows of a report, and which of them it shows.
+struct Table<'s> {
+    series: &'s Series,
+    options: &'s Options,
+    trends: Option<Trends>,
+    groups: Vec<Group>,
+    parents: Vec<Parent>,
+    /// Number of innermost rows there are.
+    of: usize,
+}
+
+/// Builds the report of a series.
+#[must_use]
+pub fn report(series: &Series, options: &Options) -> Report {
+    let every: Vec<usize> = (0..series.groups.len()).collect();
+    let trends = (options.command == Command::Trend).then(|| Trends::of(series));
+    let mut table = Table { series, options, trends, groups: Vec::new(), parents: Vec::new(), of: 0 };
+    let wanted: Vec<usize> = every
+        .iter()
+        .copied()
+        .filter(|&group| options.kinds.is_empty() || options.kinds.contains(&series.groups[group].kind))
+        .collect();
+    let findings = table.findings(&every);
+    let shown = table.level(0, &wanted, &[]);
+    let totals = Sums::of(series, &every);
+    let rest = totals.minus(&shown).totals(series);
+    Report {
+        schema: SCHEMA,
+        schema_version: SCHEMA_VERSION,
+        tool: Tool::THIS,
+        command: options.command,
+        grouping: Grouping { by: options.by.iter().map(|level| level.label().to_owned()).collect(), sizes: "self" },
+        inputs: inputs(series),
+        totals: totals.totals(series),
+        shown: Shown { groups: table.groups.len(), of: table.of, rest },
+        groups: table.groups,
+        parents: table.parents,
+        findings,
+        verdict: None,
+        warnings: warnings(series),
+    }
+}
+
+impl Table<'_> {
+    /// Adds the rows of one level and those within them; returns the sums of the innermost rows shown.
+    fn level(&mut self, depth: usize, groups: &[usize], prefix: &[String]) -> Sums {
+        let level = self.options.by[depth];
+        let innermost = depth + 1 == self.options.by.len();
+        let mut rows = rows(self.series, groups, level, prefix);
+        let mut trends: Vec<Option<RowTrend>> =
+            rows.iter().map(|row| self.trends.as_ref().map(|trends| trends.row(self.series, &row.members, &row.sums))).collect();
+        let ranks = rank(&rows, &trends);
+        for (trend, rank) in trends.iter_mut().zip(&ranks) {
+            if let Some(trend) = trend {
+                trend.rank = *rank;
+            }
+        }
+        let mut order: Vec<usize> = (0..rows.len()).filter(|&row| !innermost || self.matches(&rows[row].key)).collect();
+        if innermost {
+            self.of += rows.len();
+        }
+        order.sort_by(|&a, &b| self.compare((&rows[a], ranks[a]), (&rows[b], ranks[b])));
+        if !innermost {
+            order.retain(|&row| self.any_matches(depth + 1, &rows[row]));
+        }
+        if self.options.limit > 0 {
+            order.truncate(self.options.limit);
+        }
+        let mut sums = Sums::of(self.series, &[]);
+        for row in order {
+            let taken = Row { key: Vec::new(), members: Vec::new(), sums: Sums::default() };
+            let (row, trend) = (std::mem::replace(&mut rows[row], taken), trends[row].take());
+            let group = self.group(&self.options.by[..=depth], &row, trend);
+            if innermost {
+                sums.add(&row.sums);
+                self.groups.push(group);
+            } else {
+                let place = self.parents.len();
+                let (shown_before, of_before) = (self.groups.len(), self.of);
+                self.parents.push(Parent { group, shown: Shown::default() });
+                let shown = self.level(depth + 1, &row.members, &row.key);
+                self.parents[place].shown = Shown {
+                    groups: self.groups.len() - shown_before,
+                    of: self.of - of_before,
+                    rest: row.sums.minus(&shown).totals(self.series),
+                };
+                sums.add(&shown);
+            }
+        }
+        sums
+    }
+
+    fn matches(&self, key: &[String]) -> bool {
+        let any = |pattern: &Regex| key.iter().any(|name| pattern.is_match(name) || pattern.is_match(&printable(name)));
+        self.options.focus.as_ref().is_none_or(any) && !self.options.ignore.as_ref().is_some_and(any)
+    }
+
+    /// Whether a row within a row matches.
+    fn any_matches(&self, depth: usize, row: &Row) -> bool {
+        if self.options.focus.is_none() && self.options.ignore.is_none() {
+            return true;
+        }
+        rows(self.series, &row.members, self.options.by[depth], &row.key)
+            .iter()
+            .any(|row| if depth + 1 == self.options.by.len() { self.matches(&row.key) } else { self.any_matches(depth + 1, row) })
+    }
+
+    /// The order of rows: as asked for, or by size (`top`), change (`diff`), rank (`trend`); then by key.
+    fn compare(&self, (a, rank_a): (&Row, usize), (b, rank_b): (&Row, usize)) -> std::cmp::Ordering {
+        let last = |values: &[u64]| values.last().copied().unwrap_or(0);
+        let by_key = || a.key.cmp(&b.key);
+        let by_size =
+            || last(&b.sums.self_size).cmp(&last(&a.sums.self_size)).then_with(|| last(&b.sums.count).cmp(&last(&a.sums.count)));
+        let order = match (self.options.sort, self.options.command) {
+            (Some(Sort::Size), _) | (None, Command::Top | Command::Verify) => by_size(),
+            (Some(Sort::Count), _) => last(&b.sums.count).cmp(&last(&a.sums.count)),
+            (Some(Sort::SizeDelta), _) => b.sums.size_delta().cmp(&a.sums.size_delta()),
+            (Some(Sort::CountDelta), _) => b.sums.count_delta().cmp(&a.sums.count_delta()),
+            (Some(Sort::Added), _) => b.sums.added.size.cmp(&a.sums.added.size).then(b.sums.added.count.cmp(&a.sums.added.count)),
+            (Some(Sort::Name), _) => std::cmp::Ordering::Equal,
+            (None, Command::Diff) => {
+                let change = |sums: &Sums| (sums.size_delta().unsigned_abs(), sums.count_delta().unsigned_abs());
+                change(&b.sums).cmp(&change(&a.sums))
+            }
+            (None, Command::Trend) => rank_a.cmp(&rank_b),
+        };
+        order.then_with(by_key)
+    }
+
+    fn group(&self, levels: &[Level], row: &Row, trend: Option<RowTrend>) -> Group {
+        let breakdown = match (&self.trends, &trend) {
+            (Some(trends), Some(trend)) if self.options.by == [Level::Class] => {
+                trends.breakdown(self.series, row, trend, |row, trend| self.group(&[Level::Class, Level::Name], row, Some(trend)))
+            }
+            _ => None,
+        };
+        Group {
+            id: id(levels, &row.key),
+            key: row.key.iter().map(|name| printable(name)).collect(),
+            name: row.key.last().map_or_else(String::new, |name| printable(name)),
+            kind: main_kind(self.series, &row.members),
+            count: row.sums.count.clone(),
+            self_size: row.sums.self_size.iter().map(|&size| Some(size)).collect(),
+            retained_size: None,
+            change: row.sums.change(self.series),
+            trend: trend.map(|trend| trend.report(self.series.inputs.len())),
+            breakdown,
+        }
+    }
+
+    /// The findings, with the ids of the rows their members count in.
+    fn findings(&self, every: &[usize]) -> Vec<Finding> {
+        let Some(trends) = &self.trends else { return Vec::new() };
+        let mut row_of = vec![String::new(); self.series.groups.len()];
+        self.row_ids(0, every, &[], &mut row_of);
+        trends.findings(self.series, &row_of)
+    }
+
+    /// The id of the innermost row that each group counts in.
+    fn row_ids(&self, depth: usize, groups: &[usize], prefix: &[String], row_of: &mut [String]) {
+        for row in rows(self.series, groups, self.options.by[depth], prefix) {
+            if depth + 1 < self.options.by.len() {
+                self.row_ids(depth + 1, &row.members, &row.key, row_of);
+                continue;
+            }
+            let id = id(&self.options.by, &row.key);
+            for &group in &row.members {
+                row_of[group].clone_from(&id);
+            }
+        }
+    }
+}
+
+/// Ranks of rows, from 1: rows of a finding together, the headline's row first, then by change of size; then the others by
+/// verdict, score and key.
+fn rank(rows: &[Row], trends: &[Option<RowTrend>]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_by(|&a, &b| match (&trends[a], &trends[b]) {
+        (Some(left), Some(right)) => {
+            let finding = |trend: &RowTrend| trend.finding.unwrap_or(usize::MAX);
+            finding(left).cmp(&finding(right)).then_with(|| {
+                let within =
+                    || right.headline.cmp(&left.headline).then(rows[b].sums.size_delta().cmp(&rows[a].sums.size_delta()));
+                let alone = || left.verdict.cmp(&right.verdict).then(right.measures.score.total_cmp(&left.measures.score));
+                let order = if left.finding.is_some() { within() } else { alone() };
+                order.then_with(|| rows[a].key.cmp(&rows[b].key))
+            })
+        }
+        _ => std::cmp::Ordering::Equal,
+    });
+    let mut ranks = vec![0; rows.len()];
+    for (rank, row) in (1..).zip(order) {
+        ranks[row] = rank;
+    }
+    ranks
+}
+
+fn inputs(series: &Series) -> Vec<Input> {
+    let input = |(index, input): (usize, &crate::series::Input)| Input {
+        index,
+        path: safe_name(&input.path).into_owned(),
+        format: input.snapshot.format,
+        file_bytes: input.snapshot.file_bytes,
+        complete: input.snapshot.complete,
+        nodes: input.snapshot.nodes,
+        edges: input.snapshot.edges,
+        self_size: input.snapshot.self_size,
+        extra_native_bytes: input.snapshot.extra_native_bytes,
+        process: input.process,
+        order: Order { by: series.order_by, key: input.snapshot.order_key },
+        warnings: input.snapshot.warnings.iter().map(|warning| Warning { input: Some(index), ..warning.clone() }).collect(),
+    };
+    series.inputs.iter().enumerate().map(input).collect()
+}
+
+fn warnings(series: &Series) -> Vec<Warning> {
+    let safe = |warning: &Warning| Warning { message: safe_name(&warning.message).into_owned(), ..warning.clone() };
+    series.warnings.iter().map(safe).collect()
+}
+
+/// A report that says that files are whole.
+#[must_use]
+pub fn verified(series: &Series) -> Report {
+    let every: Vec<usize> = (0..series.groups.len()).collect();
+    let n = series.inputs.len();
+    let mut totals = Sums::of(series, &every).totals(series);
+    totals.change = Change::default();
+    let nothing = Totals { count: vec![0; n], self_size: vec![Some(0); n], change: Change::default() };
+    Report {
+        schema: SCHEMA,
+        schema_version: SCHEMA_VERSION,
+        tool: Tool::THIS,
+        command: Command::Verify,
+        grouping: Grouping { by: Vec::new(), sizes: "self" },
+        inputs: inputs(series),
+        shown: Shown {
+            groups: 0,
+            of: 0,
+            rest: Totals { count: totals.count.clone(), self_size: totals.self_size.clone(), ..nothing },
+        },
+        totals,
+        groups: Vec::new(),
+        parents: Vec::new(),
+        findings: Vec::new(),
+        verdict: None,
+        warnings: warnings(series),
+    }
+}

@@ -1,0 +1,195 @@
+//! What can be typed.
+
+use clap::builder::PossibleValuesParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::analysis::Sort;
+use crate::grouping::Level;
+use crate::render::RENDERERS;
+
+/// Finds the types that keep growing across large V8 heap snapshots.
+///
+/// Given one snapshot, shows its groups by size; given two, what changed between them; given three or more (or a directory of
+/// them), which types keep growing. Reads .heapsnapshot and .heaptimeline files of any size, plain, .gz or .zst, and summaries
+/// written by `heapdiff summary`.
+#[derive(Debug, Parser)]
+#[command(name = "heapdiff", version, args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 done, 2 usage error, 3 an input is missing or broken, 5 output failed, 70 internal error.")]
+pub struct Cli {
+    /// What to do; left out, the number of snapshots decides.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// The bare form.
+    #[command(flatten)]
+    pub bare: Trend,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show the groups of one snapshot by size
+    Top(Top),
+    /// Show what changed between two snapshots: added, removed, survivors, net
+    Diff(Diff),
+    /// Rank the groups that keep growing over three or more snapshots
+    Trend(Trend),
+    /// Check that files are whole and consistent
+    Verify(Verify),
+    /// Write a summary: kilobytes that stand for a snapshot in later comparisons
+    Summary(Summary),
+    /// Print the JSON Schema of the report
+    Schema,
+    /// Print a completion script for a shell
+    Completions(Completions),
+    /// Print the manual page
+    Man,
+}
+
+/// Arguments of `top`.
+#[derive(Debug, Args)]
+pub struct Top {
+    /// A snapshot; - for standard input
+    pub file: String,
+    /// Options of every report.
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+/// Arguments of `diff`.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// The earlier snapshot
+    pub before: String,
+    /// The later snapshot
+    pub after: String,
+    /// Options of every report.
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+/// Arguments of `trend` and of the bare form.
+#[derive(Debug, Args)]
+pub struct Trend {
+    /// Snapshots, or directories of them; - for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<String>,
+    /// Order of the snapshots: `auto` goes by object ids within one process, else by a time in the names, else by name
+    #[arg(long, value_enum, default_value_t = Order::Auto)]
+    pub order: Order,
+    /// Options of every report.
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Files, or directories of them; - for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<String>,
+    /// Where reports go.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Arguments of `summary`.
+#[derive(Debug, Args)]
+pub struct Summary {
+    /// A snapshot; - for standard input
+    pub file: String,
+    /// Write to a file instead of standard output
+    #[arg(short, long, value_name = "PATH")]
+    pub output: Option<String>,
+    /// No progress and no warnings on standard error
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Number of threads; all processors unless given
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// Options of every command that shows groups.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Levels of grouping, outermost first
+    #[arg(long, value_name = "LEVEL,...", value_delimiter = ',', default_value = "class",
+          value_parser = PossibleValuesParser::new(Level::ALL.map(|(_, name)| name)))]
+    pub by: Vec<String>,
+    /// Rows to show at each level; 0 for all
+    #[arg(short = 'n', long = "limit", value_name = "N", default_value_t = 20)]
+    pub limit: usize,
+    /// Order of the rows, largest first
+    #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(Sort::ALL.map(|(_, name)| name)))]
+    pub sort: Option<String>,
+    /// Show only rows whose name matches a regular expression
+    #[arg(long, value_name = "RE")]
+    pub focus: Option<String>,
+    /// Hide rows whose name matches a regular expression
+    #[arg(long, value_name = "RE")]
+    pub ignore: Option<String>,
+    /// Show only objects of these node types (object, closure, array, ...)
+    #[arg(long, value_name = "KIND,...", value_delimiter = ',')]
+    pub kind: Vec<String>,
+    /// Which sizes to count: `self` for the sizes V8 recorded
+    #[arg(long, value_name = "WHICH", default_value = "self", value_parser = ["self"])]
+    pub sizes: String,
+    /// Where reports go.
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Options of every command that writes a report.
+#[derive(Debug, Args)]
+pub struct OutputArgs {
+    /// Format of the report on standard output
+    #[arg(long, value_name = "FORMAT", default_value = "table",
+          value_parser = PossibleValuesParser::new(RENDERERS.iter().map(|renderer| renderer.name())))]
+    pub format: String,
+    /// Also write the report to a file in a format; may be repeated
+    #[arg(short = 'o', long = "output", value_name = "FORMAT=PATH")]
+    pub output: Vec<String>,
+    /// Show exact byte numbers instead of KiB and MiB
+    #[arg(long)]
+    pub bytes: bool,
+    /// Use colours
+    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+    /// Print nothing outside ASCII
+    #[arg(long)]
+    pub ascii: bool,
+    /// No progress and no warnings on standard error
+    #[arg(short, long)]
+    pub quiet: bool,
+    /// Number of threads; all processors unless given
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+}
+
+/// Values of `--order`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Order {
+    /// By object ids, a time in the names, or the names
+    Auto,
+    /// As given
+    Given,
+    /// By name
+    Name,
+}
+
+/// Values of `--color`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}

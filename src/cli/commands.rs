@@ -1,0 +1,208 @@
+//! The commands, each as a short story: read, analyse, write.
+
+use clap::CommandFactory;
+
+use super::args::{Cli, Command, Diff, Order, ReportArgs, Summary, Top, Trend, Verify};
+use super::config::{self, Output};
+use super::output::{self, OutputFile};
+use super::progress::Watcher;
+use super::{Failure, exit};
+use crate::analysis::{self, Options};
+use crate::identity::Identify;
+use crate::input::Want;
+use crate::load::{self, InputOrder, Loaded};
+use crate::render::schema;
+use crate::report::{self, OrderBy, Report, Warning};
+use crate::series::Series;
+use crate::text::safe_name;
+
+/// What is to be said on standard error after a success.
+pub type Notes = Vec<String>;
+
+/// Runs what was typed.
+///
+/// # Errors
+/// With the exit code and what to say.
+pub fn run(cli: Cli) -> Result<Notes, Failure> {
+    match cli.command {
+        None => bare(&cli.bare),
+        Some(Command::Top(args)) => top(&args),
+        Some(Command::Diff(args)) => diff(&args),
+        Some(Command::Trend(args)) => trend(&args),
+        Some(Command::Verify(args)) => verify(&args),
+        Some(Command::Summary(args)) => summary(&args),
+        Some(Command::Schema) => plain(schema().as_bytes()),
+        Some(Command::Completions(args)) => {
+            let mut script = Vec::new();
+            clap_complete::generate(args.shell, &mut Cli::command(), "heapdiff", &mut script);
+            plain(&script)
+        }
+        Some(Command::Man) => plain(&manual()),
+    }
+}
+
+fn plain(content: &[u8]) -> Result<Notes, Failure> {
+    output::standard(content).map(|()| Notes::new())
+}
+
+fn bare(args: &Trend) -> Result<Notes, Failure> {
+    let inputs = load::expand(&args.files)?;
+    let command = match inputs.len() {
+        1 => report::Command::Top,
+        2 => report::Command::Diff,
+        _ => report::Command::Trend,
+    };
+    let order = if command == report::Command::Diff && args.order == Order::Auto && !inputs[0].from_directory {
+        InputOrder::Given
+    } else {
+        args.order.into()
+    };
+    analyse(command, &inputs, order, &args.report)
+}
+
+fn top(args: &Top) -> Result<Notes, Failure> {
+    let inputs = load::expand(std::slice::from_ref(&args.file))?;
+    if inputs.len() > 1 {
+        let message = format!("{}: top shows one snapshot, the directory holds {}", safe_name(&args.file), inputs.len());
+        return Err(Failure::new(exit::USAGE, message));
+    }
+    analyse(report::Command::Top, &inputs, InputOrder::Given, &args.report)
+}
+
+fn diff(args: &Diff) -> Result<Notes, Failure> {
+    let inputs = load::expand(&[args.before.clone(), args.after.clone()])?;
+    if inputs.len() != 2 {
+        return Err(Failure::new(exit::USAGE, "diff compares two snapshots; use trend for directories"));
+    }
+    analyse(report::Command::Diff, &inputs, InputOrder::Given, &args.report)
+}
+
+fn trend(args: &Trend) -> Result<Notes, Failure> {
+    let inputs = load::expand(&args.files)?;
+    if inputs.len() < 2 {
+        return Err(Failure::new(exit::USAGE, "trend needs several snapshots; use top for one"));
+    }
+    analyse(report::Command::Trend, &inputs, args.order.into(), &args.report)
+}
+
+fn analyse(command: report::Command, inputs: &[load::Candidate], order: InputOrder, args: &ReportArgs) -> Result<Notes, Failure> {
+    let options = config::options(command, args)?;
+    let output = config::output(&args.output)?;
+    let files = open(&output)?;
+    let progress = Watcher::new(output.quiet);
+    let report = in_pool(output.threads, || -> Result<Report, Failure> {
+        let series = load::series(inputs, order, &progress)?;
+        let report = analysis::report(&series, &options);
+        matched(&report, &options)?;
+        Ok(report)
+    })??;
+    drop(progress);
+    write(&report, &output, files)
+}
+
+/// An error if filters left nothing to show.
+fn matched(report: &Report, options: &Options) -> Result<(), Failure> {
+    let filtered = options.focus.is_some() || options.ignore.is_some() || !options.kinds.is_empty();
+    if filtered && report.groups.is_empty() {
+        return Err(Failure::new(exit::INPUT, "no group matches --focus, --ignore and --kind"));
+    }
+    Ok(())
+}
+
+fn verify(args: &Verify) -> Result<Notes, Failure> {
+    let inputs = load::expand(&args.files)?;
+    let output = config::output(&args.output)?;
+    let files = open(&output)?;
+    let progress = Watcher::new(output.quiet);
+    let want = Want { identify: Identify::No, verify: true };
+    let (mut loaded, mut refused) = (Vec::new(), Vec::new());
+    for input in &inputs {
+        match load::read(&input.path, want, &progress) {
+            Ok(snapshot) => loaded.push(Loaded { path: input.path.clone(), snapshot, process: None }),
+            Err(error) => refused.extend(Failure::from(error).messages),
+        }
+    }
+    drop(progress);
+    if !refused.is_empty() {
+        return Err(Failure { code: exit::INPUT, messages: refused });
+    }
+    let report = analysis::verified(&Series::new(loaded, OrderBy::Given, None, Vec::new()));
+    write(&report, &output, files)
+}
+
+fn summary(args: &Summary) -> Result<Notes, Failure> {
+    let file = args.output.as_deref().map(OutputFile::open).transpose()?;
+    let progress = Watcher::new(args.quiet);
+    let want = Want { identify: Identify::No, verify: false };
+    let snapshot = in_pool(args.threads, || load::read(&args.file, want, &progress))??;
+    drop(progress);
+    let text = serde_json::to_vec(&crate::summary::of(&snapshot)).map(|mut text| {
+        text.push(b'\n');
+        text
+    });
+    let text = text.map_err(|error| Failure::new(exit::INTERNAL, error.to_string()))?;
+    match file {
+        Some(file) => file.write(&text)?,
+        None => output::standard(&text)?,
+    }
+    Ok(if args.quiet { Notes::new() } else { notes(&snapshot.warnings, &args.file) })
+}
+
+fn manual() -> Vec<u8> {
+    let mut command = Cli::command();
+    command.build();
+    let mut page = Vec::new();
+    let mut render = |command: &clap::Command| {
+        // Writing to memory does not fail.
+        let _ = clap_mangen::Man::new(command.clone()).render(&mut page);
+    };
+    render(&command);
+    command.get_subcommands().filter(|command| command.get_name() != "help").for_each(&mut render);
+    page
+}
+
+/// Opens the files of `-o` before the work starts.
+fn open(output: &Output) -> Result<Vec<OutputFile>, Failure> {
+    output.files.iter().map(|(_, path)| OutputFile::open(path)).collect()
+}
+
+fn write(report: &Report, output: &Output, files: Vec<OutputFile>) -> Result<Notes, Failure> {
+    let render = |renderer: &'static dyn crate::render::Renderer, style: &crate::render::Style| {
+        let mut content = Vec::new();
+        renderer.render(report, style, &mut content).map_err(|error| Failure::new(exit::INTERNAL, error.to_string()))?;
+        Ok::<_, Failure>(content)
+    };
+    let plain = crate::render::Style { color: false, ..output.style };
+    for ((renderer, _), file) in output.files.iter().zip(files) {
+        file.write(&render(*renderer, &plain)?)?;
+    }
+    output::standard(&render(output.renderer, &output.style)?)?;
+    if output.quiet {
+        return Ok(Notes::new());
+    }
+    let of_inputs = report.inputs.iter().flat_map(|input| notes(&input.warnings, &input.path));
+    Ok(report.warnings.iter().map(|warning| format!("warning: {}", warning.message)).chain(of_inputs).collect())
+}
+
+/// Warnings about one input, as lines.
+fn notes(warnings: &[Warning], path: &str) -> Notes {
+    warnings.iter().map(|warning| format!("warning: {}: {}", safe_name(path), safe_name(&warning.message))).collect()
+}
+
+/// Runs on a pool of the given number of threads, or on the default one.
+fn in_pool<T: Send>(threads: Option<usize>, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
+    let Some(threads) = threads else { return Ok(work()) };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(|error| Failure::new(exit::OUTPUT, format!("--threads {threads}: {error}")))?;
+    Ok(pool.install(work))
+}
+
+impl From<Order> for InputOrder {
+    fn from(order: Order) -> Self {
+        match order {
+            Order::Auto => Self::Auto,
+            Order::Given => Self::Given,
+            Order::Name => Self::Name,
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What the arguments mean. No clap past here.
+
+use std::io::IsTerminal;
+
+use regex::Regex;
+
+use super::args::{Color, OutputArgs, ReportArgs};
+use super::{Failure, exit};
+use crate::analysis::{Options, Sort};
+use crate::grouping::Level;
+use crate::render::{Renderer, Style, by_name};
+use crate::report;
+
+/// Columns where standard output is no terminal.
+const WIDTH: usize = 80;
+
+/// Where reports go and how they look.
+pub struct Output {
+    /// Format on standard output.
+    pub renderer: &'static dyn Renderer,
+    /// Formats and paths of files.
+    pub files: Vec<(&'static dyn Renderer, String)>,
+    /// How reports for people look.
+    pub style: Style,
+    /// Nothing on standard error but errors.
+    pub quiet: bool,
+    /// Number of threads, if it was given.
+    pub threads: Option<usize>,
+}
+
+/// What rows a report is to show.
+///
+/// # Errors
+/// A usage error.
+pub fn options(command: report::Command, args: &ReportArgs) -> Result<Options, Failure> {
+    let pattern = |flag: &str, pattern: &Option<String>| {
+        let compile =
+            |pattern: &String| Regex::new(pattern).map_err(|error| Failure::new(exit::USAGE, format!("--{flag}: {error}")));
+        pattern.as_ref().map(compile).transpose()
+    };
+    let mut by = Vec::new();
+    for name in &args.by {
+        by.extend(Level::ALL.iter().filter(|(_, label)| label == name).map(|&(level, _)| level));
+    }
+    Ok(Options {
+        command,
+        by,
+        limit: args.limit,
+        sort: args.sort.as_ref().and_then(|name| Sort::ALL.iter().find(|(_, label)| label == name)).map(|&(sort, _)| sort),
+        focus: pattern("focus", &args.focus)?,
+        ignore: pattern("ignore", &args.ignore)?,
+        kinds: args.kind.clone(),
+    })
+}
+
+/// Where reports go and how they look.
+///
+/// # Errors
+/// A usage error.
+pub fn output(args: &OutputArgs) -> Result<Output, Failure> {
+    let renderer = |name: &str| {
+        by_name(name).ok_or_else(|| {
+            let names: Vec<&str> = crate::render::RENDERERS.iter().map(|renderer| renderer.name()).collect();
+            Failure::new(exit::USAGE, format!("-o: unknown format {name:?} (one of {})", names.join(", ")))
+        })
+    };
+    let mut files = Vec::new();
+    for file in &args.output {
+        let (format, path) = file
+            .split_once('=')
+            .filter(|(_, path)| !path.is_empty())
+            .ok_or_else(|| Failure::new(exit::USAGE, format!("-o {file}: expected FORMAT=PATH, such as json=report.json")))?;
+        files.push((renderer(format)?, path.to_owned()));
+    }
+    if args.threads == Some(0) {
+        return Err(Failure::new(exit::USAGE, "--threads: at least 1"));
+    }
+    Ok(Output {
+        renderer: renderer(&args.format)?,
+        files,
+        style: Style { width: width(), color: color(args.color), ascii: args.ascii, bytes: args.bytes },
+        quiet: args.quiet,
+        threads: args.threads,
+    })
+}
+
+fn width() -> usize {
+    let columns = || terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0));
+    // Some pseudo-terminals have no columns at all.
+    if std::io::stdout().is_terminal() { columns().filter(|&columns| columns > 0).unwrap_or(WIDTH) } else { WIDTH }
+}
+
+fn color(when: Color) -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let is = |name: &str, value: &str| std::env::var_os(name).is_some_and(|v| v == value);
+    match when {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto if set("NO_COLOR") => false,
+        Color::Auto if set("CLICOLOR_FORCE") && !is("CLICOLOR_FORCE", "0") => true,
+        Color::Auto => std::io::stdout().is_terminal() && !is("TERM", "dumb"),
+    }
+}

@@ -1,0 +1,109 @@
+//! Files a report is written to: opened before the work starts, complete or untouched afterwards.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use tempfile::{NamedTempFile, TempPath};
+
+use super::{Failure, exit};
+
+/// Temporary files to remove when the process is interrupted.
+static TEMPORARY: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+/// Removes all temporary files.
+pub fn remove_temporary() {
+    if let Ok(mut paths) = TEMPORARY.lock() {
+        for path in paths.drain(..) {
+            // Nothing is left to be done about a file that cannot be removed.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// A file that is to be written.
+pub struct OutputFile {
+    path: String,
+    sink: Sink,
+}
+
+enum Sink {
+    /// A plain file: written beside its place, then renamed.
+    Replaced { file: File, temporary: TempPath, target: PathBuf },
+    /// A device or pipe.
+    Direct(File),
+}
+
+fn failure(path: &str, error: &io::Error) -> Failure {
+    Failure::new(exit::OUTPUT, crate::text::safe_name(&format!("{path}: {error}")))
+}
+
+impl OutputFile {
+    /// Makes sure that the file can be written.
+    ///
+    /// # Errors
+    /// Exit code 5.
+    pub fn open(path: &str) -> Result<Self, Failure> {
+        let sink = Self::sink(path).map_err(|error| failure(path, &error))?;
+        Ok(Self { path: path.to_owned(), sink })
+    }
+
+    fn sink(path: &str) -> io::Result<Sink> {
+        // A link keeps pointing where it points.
+        let target = std::fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path));
+        match std::fs::metadata(&target) {
+            Ok(metadata) if metadata.is_dir() => return Err(io::Error::other("is a directory")),
+            Ok(metadata) if !metadata.is_file() => return Ok(Sink::Direct(OpenOptions::new().write(true).open(&target)?)),
+            Ok(metadata) if metadata.permissions().readonly() => return Err(io::ErrorKind::PermissionDenied.into()),
+            _ => {}
+        }
+        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let (file, temporary) = NamedTempFile::with_prefix_in(".heapdiff-", folder)?.into_parts();
+        if let Ok(mut paths) = TEMPORARY.lock() {
+            paths.push(temporary.to_path_buf());
+        }
+        Ok(Sink::Replaced { file, temporary, target })
+    }
+
+    /// Writes the content and puts the file in its place.
+    ///
+    /// # Errors
+    /// Exit code 5; what stood in its place before is untouched.
+    pub fn write(self, content: &[u8]) -> Result<(), Failure> {
+        let Self { path, sink } = self;
+        let result = match sink {
+            Sink::Direct(mut file) => file.write_all(content).and_then(|()| file.flush()),
+            Sink::Replaced { mut file, temporary, target } => file
+                .write_all(content)
+                .and_then(|()| permissions(&file, &target))
+                .and_then(|()| temporary.persist(&target).map_err(io::Error::from)),
+        };
+        result.map_err(|error| failure(&path, &error))
+    }
+}
+
+/// Temporary files are private; what is put in place has the permissions of what it replaces, or those of a new file.
+#[cfg(unix)]
+fn permissions(file: &File, target: &Path) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(target).map_or(0o644, |metadata| metadata.permissions().mode());
+    file.set_permissions(std::fs::Permissions::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn permissions(_: &File, _: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// Writes a report to standard output. A reader that has gone is no error.
+///
+/// # Errors
+/// Exit code 5.
+pub fn standard(content: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(content).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(failure("standard output", &error)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,202 @@
+//! Rows: the groups of a series put together by one or more levels.
+//!
+//! Every level is a function of a (kind, name) group, so rows are sums of groups and nothing is counted twice or lost.
+
+use std::collections::BTreeMap;
+
+use crate::report::{Change, Moved, Totals};
+use crate::series::{Series, SeriesGroup, survived};
+use crate::snapshot::{class_name, is_folded};
+
+/// A level of grouping.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// The constructor, or what DevTools shows in its place.
+    Class,
+    /// V8's node type.
+    Kind,
+    /// The node's own name; strings and numbers by kind only.
+    Name,
+}
+
+impl Level {
+    /// Every level, with the name `--by` knows it under.
+    pub const ALL: [(Self, &'static str); 3] = [(Self::Class, "class"), (Self::Kind, "kind"), (Self::Name, "name")];
+
+    /// Its name.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        Self::ALL.iter().find(|(level, _)| *level == self).map_or("", |(_, label)| label)
+    }
+
+    /// The raw key of a group at this level.
+    #[must_use]
+    pub fn key(self, group: &SeriesGroup) -> String {
+        match self {
+            Self::Class => class_name(&group.kind, &group.name),
+            Self::Kind => group.kind.clone(),
+            Self::Name if is_folded(&group.kind) => format!("({})", group.kind),
+            Self::Name => group.name.clone(),
+        }
+    }
+}
+
+/// A key as a person reads it: an empty name is that of an anonymous function or object.
+#[must_use]
+pub fn printable(key: &str) -> String {
+    if key.is_empty() { "(anonymous)".to_owned() } else { crate::text::safe_name(key).into_owned() }
+}
+
+/// The id of a row or group: a hash (XXH3, 64 bits) of its levels and raw keys.
+#[must_use]
+pub fn id(levels: &[Level], keys: &[String]) -> String {
+    let mut raw = Vec::new();
+    for (level, key) in levels.iter().zip(keys) {
+        raw.extend_from_slice(level.label().as_bytes());
+        raw.push(0x1f);
+        raw.extend_from_slice(key.as_bytes());
+        raw.push(0x1e);
+    }
+    format!("{:016x}", xxhash_rust::xxh3::xxh3_64(&raw))
+}
+
+/// Groups that share a key.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// The raw key.
+    pub key: Vec<String>,
+    /// Indexes of its groups in the series.
+    pub members: Vec<usize>,
+    /// Its sums.
+    pub sums: Sums,
+}
+
+/// Sums of a set of groups.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sums {
+    /// Number of objects, per input.
+    pub count: Vec<u64>,
+    /// Self sizes in bytes, per input.
+    pub self_size: Vec<u64>,
+    /// Objects of the last input that the first lacks.
+    pub added: Moved,
+    /// Objects of the first input that the last lacks.
+    pub removed: Moved,
+}
+
+impl Sums {
+    /// Sums over nothing, for a number of inputs.
+    #[must_use]
+    pub fn zero(inputs: usize) -> Self {
+        Self { count: vec![0; inputs], self_size: vec![0; inputs], ..Self::default() }
+    }
+
+    /// Sums of the given groups of a series.
+    #[must_use]
+    pub fn of<'a>(series: &Series, groups: impl IntoIterator<Item = &'a usize>) -> Self {
+        let mut sums = Self::zero(series.inputs.len());
+        for &group in groups {
+            sums.add(&series.groups[group].sums);
+        }
+        sums
+    }
+
+    /// Adds other sums of the same series.
+    pub fn add(&mut self, other: &Self) {
+        let add = |mine: &mut [u64], theirs: &[u64]| mine.iter_mut().zip(theirs).for_each(|(a, b)| *a += b);
+        add(&mut self.count, &other.count);
+        add(&mut self.self_size, &other.self_size);
+        for (mine, theirs) in [(&mut self.added, other.added), (&mut self.removed, other.removed)] {
+            mine.count += theirs.count;
+            mine.size += theirs.size;
+        }
+    }
+
+    /// What is left without a part of it.
+    #[must_use]
+    pub fn minus(&self, part: &Self) -> Self {
+        let minus = |whole: &[u64], part: &[u64]| whole.iter().zip(part).map(|(a, b)| a - b).collect();
+        let moved = |whole: Moved, part: Moved| Moved { count: whole.count - part.count, size: whole.size - part.size };
+        Self {
+            count: minus(&self.count, &part.count),
+            self_size: minus(&self.self_size, &part.self_size),
+            added: moved(self.added, part.added),
+            removed: moved(self.removed, part.removed),
+        }
+    }
+
+    /// Last count minus first.
+    #[must_use]
+    pub fn count_delta(&self) -> i64 {
+        delta(&self.count)
+    }
+
+    /// Last size minus first.
+    #[must_use]
+    pub fn size_delta(&self) -> i64 {
+        delta(&self.self_size)
+    }
+
+    /// The part of a report that compares the first and the last input.
+    #[must_use]
+    pub fn change(&self, series: &Series) -> Change {
+        let (Some(&count_last), true) = (self.count.last(), self.count.len() > 1) else { return Change::default() };
+        let sizes = (self.self_size[0], self.self_size[self.self_size.len() - 1]);
+        let moved = series.has_changes;
+        Change {
+            count_delta: Some(self.count_delta()),
+            size_delta: Some(self.size_delta()),
+            added: moved.then_some(self.added),
+            removed: moved.then_some(self.removed),
+            survived: moved.then(|| survived(count_last, sizes, self.added, self.removed)),
+        }
+    }
+
+    /// The sums as a report shows them.
+    #[must_use]
+    pub fn totals(&self, series: &Series) -> Totals {
+        Totals {
+            count: self.count.clone(),
+            self_size: self.self_size.iter().map(|&size| Some(size)).collect(),
+            change: self.change(series),
+        }
+    }
+}
+
+/// Last minus first, at the limits of 63 bits where it passes them.
+fn delta(values: &[u64]) -> i64 {
+    let (Some(&first), Some(&last)) = (values.first(), values.last()) else { return 0 };
+    let delta = i128::from(last) - i128::from(first);
+    i64::try_from(delta).unwrap_or(if delta > 0 { i64::MAX } else { i64::MIN })
+}
+
+/// The rows of one level among the given groups, in the order of their keys. Their keys begin with `prefix`.
+#[must_use]
+pub fn rows(series: &Series, groups: &[usize], level: Level, prefix: &[String]) -> Vec<Row> {
+    let mut members: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for &group in groups {
+        members.entry(level.key(&series.groups[group])).or_default().push(group);
+    }
+    members
+        .into_iter()
+        .map(|(key, members)| Row {
+            key: prefix.iter().cloned().chain([key]).collect(),
+            sums: Sums::of(series, &members),
+            members,
+        })
+        .collect()
+}
+
+/// The kind that holds most of a row's bytes in the last input (objects, where there are no bytes).
+#[must_use]
+pub fn main_kind(series: &Series, members: &[usize]) -> String {
+    let mut kinds: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for &group in members {
+        let group = &series.groups[group];
+        let sums = kinds.entry(&group.kind).or_default();
+        sums.0 += group.sums.self_size.last().copied().unwrap_or(0);
+        sums.1 += group.sums.count.last().copied().unwrap_or(0);
+    }
+    let most = kinds.into_iter().reduce(|most, kind| if kind.1 > most.1 { kind } else { most });
+    most.map_or_else(String::new, |(kind, _)| kind.to_owned())
+}

@@ -1,0 +1,36 @@
+//! Summaries that `heapdiff summary` wrote, as inputs.
+
+use std::io::Read;
+
+use crate::error::ErrorKind;
+use crate::input::{InputFormat, Sniff, Want};
+use crate::snapshot::Snapshot;
+use crate::source::{Source, read_error};
+use crate::summary;
+
+/// The format of `heapdiff summary`.
+pub struct SummaryFormat;
+
+/// Name of the format in reports.
+pub const NAME: &str = "summary";
+/// Largest summary that is read.
+const BYTES_MAX: u64 = 1 << 30;
+
+impl InputFormat for SummaryFormat {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn sniff(&self, head: &[u8]) -> Sniff {
+        let head = &head[..head.len().min(4096)];
+        let object = head.trim_ascii_start().starts_with(b"{");
+        let named = memchr::memmem::find(head, format!("\"{}\"", summary::SCHEMA).as_bytes()).is_some();
+        if object && named { Sniff::Yes } else { Sniff::No }
+    }
+
+    fn read(&self, source: &mut Source, _: Want<'_>) -> Result<Snapshot, ErrorKind> {
+        let mut text = Vec::new();
+        source.take_stream().take(BYTES_MAX).read_to_end(&mut text).map_err(read_error)?;
+        summary::parse(text)
+    }
+}

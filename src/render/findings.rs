@@ -1,0 +1,175 @@
+//! Findings in words.
+
+use super::grid::{keeps_growing, mean, verdict_name};
+use super::{Style, number, rows};
+use crate::report::{Finding, Report, TrendVerdict};
+use crate::text;
+
+/// Findings told in full; those that follow get a line each.
+const FULL_MAX: usize = 5;
+/// Findings told at all.
+const TOLD_MAX: usize = 20;
+/// Members of a finding that are named.
+pub(super) const MEMBERS_MAX: usize = 6;
+/// Columns a name in a list of names takes at most.
+const LISTED_NAME_MAX: usize = 40;
+
+/// A line about a finding.
+#[derive(Debug)]
+pub(super) struct Line {
+    /// What it says.
+    pub(super) text: String,
+    /// Bytes at its start that are rank and verdict.
+    pub(super) mark: usize,
+    /// The verdict they tell.
+    pub(super) verdict: Option<TrendVerdict>,
+}
+
+impl From<String> for Line {
+    fn from(text: String) -> Self {
+        Self { text, mark: 0, verdict: None }
+    }
+}
+
+/// The findings as blocks of lines, each line within the width.
+pub(super) fn paragraphs(report: &Report, style: &Style) -> Vec<Vec<Line>> {
+    let (full, brief) = report.findings.split_at(report.findings.len().min(FULL_MAX));
+    let mut paragraphs: Vec<Vec<Line>> = Vec::new();
+    let mut single: Vec<Line> = Vec::new();
+    for finding in full {
+        if keeps_growing(finding.verdict) {
+            let mut lines = vec![headline(finding, style, &facts(finding))];
+            let room = style.width.saturating_sub(3);
+            lines.push(format!("   {}", bytes(report, finding, style, room)).into());
+            let units = units(finding, style);
+            if units.len() > 1 || finding.members.iter().any(|member| member.per_unit != 1) {
+                let listed = text::list(&units, MEMBERS_MAX, room.saturating_sub(11), style.ellipsis());
+                lines.push(format!("   each unit: {listed}").into());
+            }
+            paragraphs.push(lines);
+        } else {
+            single.push(short(finding, style));
+        }
+    }
+    single.extend(brief.iter().take(TOLD_MAX - FULL_MAX).map(|finding| short(finding, style)));
+    if report.findings.len() > TOLD_MAX {
+        single.push(format!("and {} more findings", text::count(number(report.findings.len() - TOLD_MAX))).into());
+    }
+    if !single.is_empty() {
+        paragraphs.push(single);
+    }
+    paragraphs
+}
+
+fn short(finding: &Finding, style: &Style) -> Line {
+    let mut facts = facts(finding);
+    facts.insert(0, style.signed_size_words(finding.size_growth));
+    headline(finding, style, &facts)
+}
+
+/// Rank, verdict, name, and as many of the facts as there is room for.
+fn headline(finding: &Finding, style: &Style, facts: &[String]) -> Line {
+    let mark = format!("{}  {}", finding.rank, loud(finding.verdict));
+    let name = name(finding, style);
+    let room = style.width.saturating_sub(text::width(&mark) + 4);
+    let name_wanted = text::width(&name).min(24);
+    let mut told = String::new();
+    for fact in facts {
+        let comma = if told.is_empty() { "" } else { ", " };
+        if text::width(&told) + comma.len() + text::width(fact) + name_wanted > room {
+            break;
+        }
+        told = format!("{told}{comma}{fact}");
+    }
+    let name = style.fit(&name, room.saturating_sub(text::width(&told)));
+    let text = format!("{mark}  {name}  {told}").trim_end().to_owned();
+    Line { text, mark: mark.len(), verdict: Some(finding.verdict) }
+}
+
+/// A verdict as findings are headed with.
+pub(super) fn loud(verdict: TrendVerdict) -> String {
+    verdict_name(verdict).to_uppercase()
+}
+
+/// Name of the member that names the cause best, safe to print.
+pub(super) fn name(finding: &Finding, style: &Style) -> String {
+    let headline = finding.members.iter().find(|member| member.group == finding.headline).or(finding.members.first());
+    headline.map_or_else(|| finding.headline.clone(), |member| object(&member.kind, &member.name, style))
+}
+
+/// An object as a reader knows it: functions have parentheses.
+fn object(kind: &str, name: &str, style: &Style) -> String {
+    let label = rows::label(kind, name);
+    let call = if kind == "closure" && !name.is_empty() { "()" } else { "" };
+    format!("{}{call}", style.safe(&label))
+}
+
+/// The steps from the first one with growth on.
+pub(super) fn steps(finding: &Finding) -> &[i64] {
+    finding.steps.as_deref().and_then(|steps| steps.get(finding.since..)).unwrap_or_default()
+}
+
+/// How the finding grows, most telling first.
+pub(super) fn facts(finding: &Finding) -> Vec<String> {
+    let steps = steps(finding);
+    let mut facts = Vec::new();
+    facts.push(match (steps.iter().min(), steps.iter().max()) {
+        (Some(low), Some(high)) if low == high => format!("{} in every step", text::signed_count(*low)),
+        (Some(low), Some(high)) => format!("{} to {} a step", text::signed_count(*low), text::signed_count(*high)),
+        _ => "judged by its size".to_owned(),
+    });
+    if finding.members.len() > 1 {
+        facts.push(format!("{} types in lockstep", text::count(number(finding.members.len()))));
+    }
+    if finding.since > 0 {
+        facts.push(format!("since snapshot {}", finding.since + 1));
+    }
+    if finding.slowing {
+        facts.push("slowing".to_owned());
+    }
+    facts
+}
+
+/// How many bytes the finding gained, in `columns` columns.
+fn bytes(report: &Report, finding: &Finding, style: &Style, columns: usize) -> String {
+    let own = own_bytes(report, finding, style);
+    let Some(attributed) = attributed_bytes(finding, style) else {
+        return own;
+    };
+    let own = format!("{own}, and {attributed} of ");
+    let room = columns.saturating_sub(text::width(&own));
+    let listed = text::list(&attributed_names(finding, style), 3, room, style.ellipsis());
+    format!("{own}{listed}")
+}
+
+/// Bytes of the members: `+412 KiB in 9 steps (+45.8 KiB a step)`.
+pub(super) fn own_bytes(report: &Report, finding: &Finding, style: &Style) -> String {
+    let steps = report.inputs.len().saturating_sub(1);
+    let each = style.signed_size(mean(finding.size_growth, steps));
+    format!("{} in {steps} steps ({each} a step)", style.signed_size_words(finding.size_growth))
+}
+
+/// Bytes of shared groups that the finding explains: `about 120 KiB`.
+pub(super) fn attributed_bytes(finding: &Finding, style: &Style) -> Option<String> {
+    let bytes = u64::try_from(finding.size_growth_total - finding.size_growth).ok()?;
+    (!finding.attributed.is_empty() && bytes > 0).then(|| format!("about {}", style.size_words(bytes)))
+}
+
+/// Names of the shared groups, safe to print.
+pub(super) fn attributed_names(finding: &Finding, style: &Style) -> Vec<String> {
+    let name = |kind: &str, name: &str| style.fit(&object(kind, name, style), LISTED_NAME_MAX);
+    finding.attributed.iter().map(|group| name(&group.kind, &group.name)).collect()
+}
+
+/// What every new unit consists of: `1 LeakyItem`, `1 onMessage()`, `~2 Array` where the figure is not exact. Safe to print.
+pub(super) fn units(finding: &Finding, style: &Style) -> Vec<String> {
+    finding
+        .members
+        .iter()
+        .map(|member| {
+            let about = if member.exact { "" } else { "~" };
+            let name = style.fit(&object(&member.kind, &member.name, style), LISTED_NAME_MAX);
+            format!("{about}{} {name}", text::count(member.per_unit))
+        })
+        .collect()
+}

@@ -1,0 +1,197 @@
+//! The screens: what a person reads in a terminal.
+
+use std::io::{self, Write};
+
+use comfy_table::{CellAlignment, ContentArrangement, TableStyle};
+
+use super::findings;
+use super::grid::{Column, Grid, Line, grid};
+use super::rows::Role;
+use super::{Renderer, Style, sentences};
+use crate::report::{Command, Input, Report, TrendVerdict};
+use crate::text;
+
+/// `--format table`.
+pub(super) struct Table;
+
+/// Columns a long name gets before figures are left out for it.
+const NAME_WANTED: usize = 20;
+/// Columns a name gets in any case.
+const NAME_MIN: usize = 8;
+
+impl Renderer for Table {
+    fn name(&self) -> &'static str {
+        "table"
+    }
+
+    fn render(&self, report: &Report, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+        if report.command == Command::Verify {
+            return write_inputs(report, style, out);
+        }
+        for line in sentences::header(report, style) {
+            writeln!(out, "{line}")?;
+        }
+        writeln!(out)?;
+        for paragraph in findings::paragraphs(report, style) {
+            for line in paragraph {
+                writeln!(out, "{}", paint(&line.text, line.mark, line.verdict, style))?;
+            }
+            writeln!(out)?;
+        }
+        write_grid(&grid(report, style), style, out)?;
+        let notes = sentences::notes(report, style);
+        if !notes.is_empty() {
+            writeln!(out)?;
+        }
+        for note in notes {
+            for line in text::wrap(&note, style.width) {
+                writeln!(out, "{line}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How a table fits into the width: which columns are shown, blanks between them, columns the names get.
+struct Layout {
+    shown: Vec<bool>,
+    gap: usize,
+    name: usize,
+}
+
+impl Layout {
+    fn new(grid: &Grid, width: usize) -> Self {
+        let widths: Vec<usize> = (0..grid.columns.len())
+            .map(|i| {
+                let cells = grid.lines.iter().map(|line| text::width(&line.cells[i]));
+                cells.chain([text::width(grid.columns[i].title)]).max().unwrap_or(0)
+            })
+            .collect();
+        let longest = grid.lines.iter().map(|line| 2 * line.depth + text::width(&line.name) + line.note.len()).max().unwrap_or(0);
+        let wanted = longest.clamp(NAME_MIN, NAME_WANTED);
+        let mut layout = Self { shown: vec![true; widths.len()], gap: 2, name: 0 };
+        loop {
+            let shown = || widths.iter().zip(&layout.shown).filter(|&(_, &shown)| shown);
+            let figures: usize = shown().map(|(width, _)| width + layout.gap).sum();
+            let room = width.saturating_sub(figures);
+            let next = (0..widths.len()).filter(|&i| layout.shown[i]).max_by_key(|&i| grid.columns[i].dispensable);
+            let next = next.filter(|&i| grid.columns[i].dispensable.is_some());
+            if room < wanted && layout.gap > 1 {
+                layout.gap = 1;
+            } else if let Some(i) = next.filter(|_| room < wanted) {
+                layout.shown[i] = false;
+            } else {
+                layout.name = room.max(NAME_MIN);
+                return layout;
+            }
+        }
+    }
+
+    fn visible<'a, T>(&'a self, cells: &'a [T]) -> impl Iterator<Item = &'a T> {
+        cells.iter().zip(&self.shown).filter(|&(_, &shown)| shown).map(|(cell, _)| cell)
+    }
+}
+
+fn write_grid(grid: &Grid, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+    let layout = Layout::new(grid, style.width);
+    let columns: Vec<Column> = layout.visible(&grid.columns).copied().collect();
+    let mut table = plain_table();
+    table.set_header(columns.iter().map(|column| column.title).chain(["TYPE"]));
+    for line in &grid.lines {
+        let cells = layout.visible(&line.cells).cloned().chain([name_cell(line, layout.name, style)]);
+        table.add_row(cells);
+    }
+    for (i, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, u16::try_from(layout.gap).unwrap_or(2)));
+        if columns.get(i).is_some_and(|column| column.right) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let mut lines = table.lines();
+    if let Some(header) = lines.next() {
+        writeln!(out, "{}", sgr(header.trim_end(), "1", style))?;
+    }
+    for (text, line) in lines.zip(&grid.lines) {
+        let text = text.trim_end();
+        match line.role {
+            Role::Rest => writeln!(out, "{}", sgr(text, "2", style))?,
+            Role::Total => writeln!(out, "{}", sgr(text, "1", style))?,
+            Role::Group | Role::Parent => writeln!(out, "{}", paint(text, line.cells[0].len(), line.verdict, style))?,
+        }
+    }
+    Ok(())
+}
+
+/// A table that only aligns: its cells are cut to their widths before, and nothing is drawn around them.
+fn plain_table() -> comfy_table::Table {
+    let mut table = comfy_table::Table::new();
+    table.load_style(TableStyle::new()).set_content_arrangement(ContentArrangement::Disabled);
+    table
+}
+
+fn name_cell(line: &Line, columns: usize, style: &Style) -> String {
+    let indent = (2 * line.depth).min(columns / 2);
+    let room = columns.saturating_sub(indent + line.note.len());
+    format!("{:indent$}{}{}", "", style.fit(&line.name, room), line.note)
+}
+
+/// `verify`: a line for every input, and below it what is wrong with it.
+fn write_inputs(report: &Report, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+    let mut table = plain_table();
+    for input in &report.inputs {
+        table.add_row(input_cells(input, style));
+    }
+    for (i, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if (2..5).contains(&i) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let figures: usize = table.column_iter().map(|column| usize::from(column.padding_width())).sum();
+    let figures = figures + table.column_max_content_widths().iter().map(|&width| usize::from(width)).sum::<usize>();
+    let room = style.width.saturating_sub(figures).max(NAME_MIN);
+    for (line, input) in table.lines().zip(&report.inputs) {
+        let line = format!("{line}{}", style.fit(&style.safe(&input.path), room));
+        let bad = (!input.complete).then_some(TrendVerdict::Leak);
+        writeln!(out, "{}", paint(&line, status(input).len(), bad, style))?;
+        let about = report.warnings.iter().filter(|warning| warning.input == Some(input.index));
+        for warning in input.warnings.iter().chain(about) {
+            for line in text::wrap(&style.safe(&warning.message), style.width.saturating_sub(4)) {
+                writeln!(out, "    {}", style.fit(&line, style.width.saturating_sub(4)))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn status(input: &Input) -> &'static str {
+    match (input.complete, input.warnings.is_empty()) {
+        (false, _) => "INCOMPLETE",
+        (true, false) => "warning",
+        (true, true) => "ok",
+    }
+}
+
+fn input_cells(input: &Input, style: &Style) -> Vec<String> {
+    vec![
+        status(input).to_owned(),
+        input.format.to_owned(),
+        format!("{} nodes", text::count(input.nodes)),
+        input.edges.map_or_else(String::new, |edges| format!("{} edges", text::count(edges))),
+        style.size_words(input.self_size),
+    ]
+}
+
+/// Colours the first `mark` bytes of a line, its verdict; they say the same without colour.
+fn paint(line: &str, mark: usize, verdict: Option<TrendVerdict>, style: &Style) -> String {
+    let code = match verdict {
+        Some(TrendVerdict::Leak) => "1;31",
+        Some(TrendVerdict::Suspect) => "33",
+        Some(_) | None => return line.to_owned(),
+    };
+    format!("{}{}", sgr(&line[..mark], code, style), &line[mark..])
+}
+
+fn sgr(text: &str, code: &str, style: &Style) -> String {
+    if style.color { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+}
