@@ -59,7 +59,7 @@ impl Renderer for Brief {
 impl Limits {
     /// Text made safe and cut.
     fn cut(self, raw: &str) -> String {
-        text::fit(&text::safe_name(raw), self.text, "...").into_owned()
+        Style::default().fit(&Style::default().safe(raw), self.text)
     }
 }
 

@@ -18,7 +18,6 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
 use std::io;
 
 use crate::report::Report;
@@ -36,6 +35,9 @@ pub trait Renderer: Sync {
     fn render(&self, report: &Report, style: &Style, out: &mut dyn io::Write) -> io::Result<()>;
 }
 
+/// Columns no terminal has.
+const LINE_MAX: usize = 1000;
+
 /// Every output format, in the order help lists them.
 pub static RENDERERS: &[&dyn Renderer] =
     &[&table::Table, &json::Json, &ndjson::NdJson, &csv::Csv, &markdown::Markdown, &brief::Brief];
@@ -49,7 +51,8 @@ pub fn by_name(name: &str) -> Option<&'static dyn Renderer> {
 /// The JSON Schema of the report, generated from its types.
 #[must_use]
 pub fn schema() -> String {
-    format!("{:#}\n", schemars::schema_for!(Report).to_value())
+    let settings = schemars::generate::SchemaSettings::default().for_serialize();
+    format!("{:#}\n", settings.into_generator().into_root_schema_for::<Report>().to_value())
 }
 
 /// How output for people looks. Formats for programs pay no attention to it.
@@ -80,8 +83,10 @@ impl Style {
         if self.ascii { "->" } else { "→" }
     }
 
-    fn safe<'a>(&self, name: &'a str) -> Cow<'a, str> {
-        if self.ascii { text::ascii_name(name) } else { text::safe_name(name) }
+    /// A name for people, made safe; one longer than any line is cut before the whole of it is looked at.
+    fn safe(&self, name: &str) -> String {
+        let name = text::fit(name, LINE_MAX, self.ellipsis());
+        if self.ascii { text::ascii_name(&name) } else { text::safe_name(&name) }.into_owned()
     }
 
     fn fit(&self, safe: &str, columns: usize) -> String {
