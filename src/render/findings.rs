@@ -159,16 +159,20 @@ fn unit(finding: &Finding, style: &Style) -> Vec<String> {
     lines.iter().map(|line| style.fit(line, style.width)).collect()
 }
 
-/// Bytes of the members: `+412 KiB in 9 steps (+45.8 KiB a step)`.
+/// Bytes of the members: `+412 KiB in 9 steps (+45.8 KiB a step)`, without the mean where growth has come to an end.
 pub(super) fn own_bytes(report: &Report, finding: &Finding, style: &Style) -> String {
     let steps = report.inputs.len().saturating_sub(1);
+    let all = style.signed_size_words(finding.size_growth);
+    if !keeps_growing(finding.verdict) {
+        return format!("{all} in {steps} steps");
+    }
     let each = style.signed_size(mean(finding.size_growth, steps));
-    format!("{} in {steps} steps ({each} a step)", style.signed_size_words(finding.size_growth))
+    format!("{all} in {steps} steps ({each} a step)")
 }
 
 /// Bytes of shared groups that the finding explains: `about 120 KiB`.
 pub(super) fn attributed_bytes(finding: &Finding, style: &Style) -> Option<String> {
-    let bytes = u64::try_from(finding.size_growth_total - finding.size_growth).ok()?;
+    let bytes = u64::try_from(finding.size_growth_total.checked_sub(finding.size_growth)?).ok()?;
     (!finding.attributed.is_empty() && bytes > 0).then(|| format!("about {}", style.size_words(bytes)))
 }
 

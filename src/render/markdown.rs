@@ -41,8 +41,7 @@ impl Renderer for Markdown {
             }
             write_table(report, style, out)?;
         }
-        let warnings = report.warnings.iter().chain(report.inputs.iter().flat_map(|input| &input.warnings));
-        for (i, warning) in warnings.enumerate() {
+        for (i, warning) in super::warnings(report).into_iter().enumerate() {
             if i == 0 {
                 writeln!(out)?;
             }

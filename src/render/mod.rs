@@ -1,7 +1,7 @@
 //! Renderers: one file a format, each turns a [`Report`] into bytes and computes nothing.
 //!
 //! What a renderer prints is safe on a terminal, in a spreadsheet and in a pull request whatever the names in a snapshot are:
-//! every piece of text goes through [`text::safe_name`] or, in JSON, is escaped by [`json`].
+//! every piece of text goes through [`text::safe_name`] or, in JSON, is escaped where strings are written.
 
 mod brief;
 mod csv;
@@ -20,7 +20,7 @@ mod tests;
 
 use std::io;
 
-use crate::report::Report;
+use crate::report::{Report, Warning};
 use crate::text;
 
 /// An output format.
@@ -28,7 +28,7 @@ pub trait Renderer: Sync {
     /// What `--format` calls it.
     fn name(&self) -> &'static str;
 
-    /// Writes the report, the last line's end included.
+    /// Writes the report, the last line's end included. Writes are small: `out` should be buffered.
     ///
     /// # Errors
     /// Only what writing to `out` returns.
@@ -112,6 +112,17 @@ impl Style {
     fn signed_size_words(&self, delta: i64) -> String {
         if self.bytes { format!("{} bytes", text::signed_count(delta)) } else { text::signed_size(delta) }
     }
+}
+
+/// What there is to warn of, the series before the inputs, each once.
+fn warnings(report: &Report) -> Vec<&Warning> {
+    let mut told: Vec<&Warning> = report.warnings.iter().collect();
+    for warning in report.inputs.iter().flat_map(|input| &input.warnings) {
+        if !told.iter().any(|other| other.code == warning.code && other.message == warning.message) {
+            told.push(warning);
+        }
+    }
+    told
 }
 
 /// A length as the type counts are printed from.

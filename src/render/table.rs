@@ -153,9 +153,10 @@ fn write_inputs(report: &Report, style: &Style, out: &mut dyn Write) -> io::Resu
         let line = format!("{line}{}", style.fit(&style.safe(&input.path), room));
         let bad = (!input.complete).then_some(TrendVerdict::Leak);
         writeln!(out, "{}", paint(line.trim_end(), status(input).len(), bad, style))?;
-        let about = report.warnings.iter().filter(|warning| warning.input == Some(input.index));
-        for warning in input.warnings.iter().chain(about) {
-            for line in text::wrap(style.safe(&warning.message).split(' '), style.width.saturating_sub(4), 0) {
+        let own = input.warnings.iter().map(|warning| &warning.message);
+        let about = report.warnings.iter().filter(|warning| warning.input == Some(input.index)).map(|warning| &warning.message);
+        for message in own.chain(about.filter(|about| input.warnings.iter().all(|own| own.message != **about))) {
+            for line in text::wrap(style.safe(message).split(' '), style.width.saturating_sub(4), 0) {
                 let line = format!("    {}", style.fit(&line, style.width.saturating_sub(4)));
                 writeln!(out, "{}", line.trim_end())?;
             }

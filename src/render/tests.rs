@@ -10,9 +10,9 @@ fn rendered(format: &str, report: &Report, style: &Style) -> String {
     String::from_utf8(out).unwrap()
 }
 
-/// Compares with `tests/golden/render/<name>.txt`, or writes it when `HEAPDIFF_BLESS=1`.
+/// Compares with `tests/golden/render/<name>`, or writes it when `HEAPDIFF_BLESS=1`.
 fn golden(name: &str, actual: &str) {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/render").join(format!("{name}.txt"));
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/render").join(name);
     if std::env::var_os("HEAPDIFF_BLESS").is_some_and(|bless| bless == "1") {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, actual).unwrap();
@@ -25,10 +25,55 @@ fn golden(name: &str, actual: &str) {
 fn formats_match_their_golden_files() {
     let wide = Style { width: 120, ..Style::default() };
     for (sample, report) in samples::all() {
-        golden(&format!("{sample}-table-80"), &rendered("table", &report, &Style::default()));
-        golden(&format!("{sample}-table-120"), &rendered("table", &report, &wide));
+        golden(&format!("{sample}-table-80.txt"), &rendered("table", &report, &Style::default()));
+        golden(&format!("{sample}-table-120.txt"), &rendered("table", &report, &wide));
         for format in ["json", "ndjson", "csv", "markdown", "brief"] {
-            golden(&format!("{sample}-{format}"), &rendered(format, &report, &Style::default()));
+            golden(&format!("{sample}-{format}.txt"), &rendered(format, &report, &Style::default()));
+        }
+    }
+    let ascii = Style { ascii: true, bytes: true, ..wide };
+    golden("diff-wide-table-ascii-bytes.txt", &rendered("table", &samples::diff_wide(), &ascii));
+    golden("trend-table-ascii-bytes.txt", &rendered("table", &samples::trend_report(), &ascii));
+    golden("schema.json", &schema());
+}
+
+/// Reports at the edges of what an analysis can make.
+fn edges() -> Vec<Report> {
+    let mut nothing = samples::top();
+    nothing.groups.clear();
+    nothing.inputs.clear();
+    (nothing.totals, nothing.shown) = Default::default();
+    let mut no_sizes = samples::trend_report();
+    for sizes in no_sizes.groups.iter_mut().map(|group| &mut group.self_size).chain([&mut no_sizes.totals.self_size]) {
+        sizes.fill(None);
+    }
+    no_sizes.totals.change.size_delta = None;
+    let mut orphans = samples::nested();
+    orphans.parents.truncate(1);
+    let mut many = samples::trend_report();
+    many.findings = (1..=60).map(|rank| crate::report::Finding { rank, ..many.findings[0].clone() }).collect();
+    many.groups.iter_mut().for_each(|group| group.retained_size = Some(vec![u64::MAX; 10]));
+    many.totals.self_size.fill(Some(u64::MAX));
+    many.totals.count.fill(u64::MAX);
+    many.totals.change.size_delta = Some(i64::MIN);
+    let mut empty_finding = samples::trend_short();
+    empty_finding.findings[0].members.clear();
+    empty_finding.findings[0].since = 99;
+    let mut retained = samples::top();
+    retained.groups[0].retained_size = Some(vec![2_000_000]);
+    let unknown = crate::report::Command::Trend;
+    let commands = [samples::top(), samples::diff(), nothing.clone()].map(|report| Report { command: unknown, ..report });
+    [nothing, no_sizes, orphans, many, empty_finding, retained].into_iter().chain(commands).collect()
+}
+
+#[test]
+fn reports_at_the_edges_keep_to_the_form() {
+    for (i, report) in edges().into_iter().enumerate() {
+        for renderer in RENDERERS {
+            let out = rendered(renderer.name(), &report, &Style { width: 100, ..Style::default() });
+            assert!(out.ends_with('\n'), "{i} as {}", renderer.name());
+            let fits = out.lines().all(|line| text::width(line) <= 100);
+            assert!(renderer.name() != "table" || fits, "{i}: {out}");
         }
     }
 }
@@ -278,7 +323,7 @@ fn markdown_tables_keep_their_cells() {
 
 #[test]
 fn brief_keeps_its_limit() {
-    for (sample, report) in samples::all() {
+    for (sample, report) in [("trend", samples::trend_report()), ("verify", samples::verify())] {
         for text in hostile().into_iter().chain(huge()) {
             let mut report = poisoned(report.clone(), &text);
             report.groups.resize(30, samples::group(&[&text], &text, &[1; 2], &[1; 2], 0));
@@ -297,4 +342,14 @@ fn formats_have_distinct_names() {
     let names: Vec<&str> = RENDERERS.iter().map(|renderer| renderer.name()).collect();
     assert_eq!(names, ["table", "json", "ndjson", "csv", "markdown", "brief"]);
     assert!(by_name("xml").is_none());
+}
+
+#[test]
+fn a_warning_is_told_once() {
+    let mut report = samples::verify();
+    let warning = report.inputs[1].warnings[0].clone();
+    report.warnings.push(warning);
+    for format in ["table", "markdown", "brief"] {
+        assert_eq!(rendered(format, &report, &Style::default()).matches("file cut short").count(), 1, "{format}");
+    }
 }
