@@ -1,0 +1,129 @@
+//! How much the name of a group says about a cause: a table, not a heuristic.
+
+/// Tier of a group, 0 (a string) to 6 (a class of the application or a library).
+pub type Tier = u8;
+
+/// Any class no table lists.
+pub(crate) const CLASS: Tier = 6;
+/// A closure with a telling name.
+pub(crate) const CLOSURE: Tier = 5;
+/// A class of the platform.
+pub(crate) const PLATFORM: Tier = 4;
+/// DOM nodes, other native objects, Python's empty containers.
+pub(crate) const NATIVE: Tier = 3;
+/// A built-in of the language, a closure without a telling name.
+pub(crate) const BUILT_IN: Tier = 2;
+/// Objects and arrays of no class, the engine's own objects.
+pub(crate) const PLAIN: Tier = 1;
+/// Strings, numbers, backing stores, code.
+pub(crate) const MUTE: Tier = 0;
+
+/// Tier of the group (kind, name). Kinds are V8's node types; any other kind goes by the name alone.
+pub(crate) fn tier(kind: &str, name: &str) -> Tier {
+    match kind {
+        "array" | "code" | "hidden" | "object shape" | "synthetic" => MUTE,
+        "string" | "concatenated string" | "sliced string" | "number" | "heap number" | "bigint" | "symbol" => MUTE,
+        "regexp" => BUILT_IN,
+        "closure" if is_plain_closure(name) => BUILT_IN,
+        "closure" => CLOSURE,
+        "native" if name.starts_with("system / ") || name.starts_with("Node / ") => PLAIN,
+        "native" => NATIVE,
+        _ if kind != "object" && RUBY_BUILT_INS.binary_search(&name).is_ok() => BUILT_IN,
+        _ => class_tier(name),
+    }
+}
+
+fn class_tier(name: &str) -> Tier {
+    if matches!(name, "" | "Object" | "Array") || name.starts_with("system / ") {
+        PLAIN
+    } else if name.ends_with(" (empty)") {
+        NATIVE
+    } else if is_built_in(name) {
+        BUILT_IN
+    } else if PLATFORM_CLASSES.binary_search(&name).is_ok() {
+        PLATFORM
+    } else {
+        CLASS
+    }
+}
+
+fn is_built_in(name: &str) -> bool {
+    [JS_BUILT_INS, PYTHON_BUILT_INS].iter().any(|table| table.binary_search(&name).is_ok())
+        || JAVA_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+fn is_plain_closure(name: &str) -> bool {
+    name.starts_with("bound ") || PLAIN_CLOSURES.binary_search(&name).is_ok()
+}
+
+/// Kinds whose groups rise and fall with many causes and so start no finding.
+pub(crate) fn is_shared_kind(kind: &str) -> bool {
+    matches!(
+        kind,
+        "string"
+            | "concatenated string"
+            | "sliced string"
+            | "number"
+            | "heap number"
+            | "bigint"
+            | "array"
+            | "code"
+            | "object shape"
+    )
+}
+
+/// Code, feedback, metadata, shapes: what the engine itself adds while a program runs.
+pub(crate) fn is_runtime(kind: &str) -> bool {
+    matches!(kind, "code" | "hidden" | "object shape")
+}
+
+/// Code and shapes, whose growth no leak of objects explains.
+pub(crate) fn is_code_or_shape(kind: &str) -> bool {
+    matches!(kind, "code" | "object shape")
+}
+
+// Every table is in byte order for the binary search; a test holds them to it.
+
+#[rustfmt::skip]
+const PLAIN_CLOSURES: &[&str] = &["", "(anonymous)", "anonymous", "get", "native_bind", "next", "reject", "resolve", "set", "then"];
+
+/// Arrays and the class library of the JVM.
+const JAVA_PREFIXES: &[&str] = &["[", "java.", "javax.", "jdk.", "sun."];
+
+/// Classes of Node and browsers.
+#[rustfmt::skip]
+const PLATFORM_CLASSES: &[&str] = &[
+    "AbortController", "AbortSignal", "Agent", "AsyncLocalStorage", "AsyncResource", "BlockList", "Buffer", "BufferList",
+    "BuiltinModule", "CallSite", "ClientRequest", "ConnectionsList", "Console", "ContextifyScript", "Duplex", "Event",
+    "EventEmitter", "EventTarget", "FSReqCallback", "FastBuffer", "FreeList", "GetAddrInfoReqWrap", "HTTP2",
+    "HTTPClientAsyncResource", "HTTPINCOMINGMESSAGE", "HTTPParser", "HTTPServerAsyncResource", "Immediate", "IncomingMessage",
+    "InternalPerformance", "Intl.DateTimeFormat", "Intl.NumberFormat", "ListNode", "Module", "ModuleWrap", "NativeModule",
+    "OutgoingMessage", "Performance", "Pipe", "PriorityQueue", "Readable", "ReadableState", "SafeMap", "SafeSet", "Server",
+    "ServerResponse", "ShutdownWrap", "Socket", "Stats", "TCP", "TCPConnectWrap", "TickObject", "Timeout", "TimersList",
+    "Transform", "URL", "URLSearchParams", "UV", "WeakReference", "Writable", "WritableState", "WriteWrap",
+];
+
+/// Built-in classes of JavaScript.
+#[rustfmt::skip]
+const JS_BUILT_INS: &[&str] = &[
+    "Arguments", "Array Iterator", "ArrayBuffer", "AsyncFunction", "AsyncGenerator", "BigInt64Array", "BigUint64Array",
+    "Boolean", "DataView", "Date", "Error", "FinalizationRegistry", "Float32Array", "Float64Array", "Function", "Generator",
+    "Int16Array", "Int32Array", "Int8Array", "Iterator", "Map", "Map Iterator", "Number", "Promise", "Proxy", "RegExp", "Set",
+    "Set Iterator", "SharedArrayBuffer", "String", "Symbol", "TypeError", "Uint16Array", "Uint32Array", "Uint8Array",
+    "Uint8ClampedArray", "WeakMap", "WeakRef", "WeakSet",
+];
+
+/// Built-in types of Python.
+#[rustfmt::skip]
+const PYTHON_BUILT_INS: &[&str] = &[
+    "NoneType", "bool", "bytes", "cell", "classobj", "code", "dict", "float", "frozenset", "function", "global", "instance",
+    "instancemethod", "int", "list", "long", "method", "module", "set", "str", "tuple", "type", "unicode",
+];
+
+/// Built-in classes of Ruby that JavaScript does not name too; an `object` of V8 may well be of an application's `Range` or `Fiber`.
+#[rustfmt::skip]
+const RUBY_BUILT_INS: &[&str] = &[
+    "BasicObject", "Binding", "Class", "Complex", "Data", "Encoding", "Enumerator", "Enumerator::Lazy", "FalseClass", "Fiber",
+    "Float", "Hash", "Integer", "MatchData", "Method", "Module", "NilClass", "Proc", "Range", "Rational", "Regexp", "Struct",
+    "Thread", "Time", "TrueClass", "UnboundMethod",
+];
