@@ -36,7 +36,7 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let Some(at) = arguments.iter().position(|argument| argument == "--show") {
         let wanted = arguments.get(at + 1).map_or("", String::as_str);
-        return labelled(|series| series.file_name() == wanted).iter().for_each(show);
+        return labelled(|series| series.file_name().starts_with(wanted)).iter().for_each(show);
     }
     let quick = arguments.iter().any(|argument| argument == "--test");
     let all = labelled(|series| !quick || series.variant == "small");
