@@ -12,7 +12,7 @@ const NAMES: [&str; 8] = ["", "Foo", "Bar", "Object", "Map", "Socket", "onData",
 
 /// A group that often moves in lockstep with others: a multiple of one of three vectors, with a little noise at times.
 fn row(n: usize) -> impl Strategy<Value = Row> {
-    let vectors = vec![
+    let vectors = [
         (0..n).map(|i| 40 * i).collect::<Vec<_>>(),
         (0..n).map(|i| 13 * i + (i % 3) * 9).collect(),
         (0..n).map(|i| (i * 7) % 5 * 30).collect(),

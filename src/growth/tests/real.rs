@@ -27,15 +27,16 @@ fn program(name: &str, from: usize) -> Heap {
     let lines = BufReader::new(decoder).lines().map(|line| serde_json::from_str::<Series>(&line.unwrap()).unwrap());
     let series = lines.into_iter().find(|series| series.program == name).unwrap();
     let snapshots = &series.snapshots[from..];
-    let mut rows: BTreeMap<(&str, &str), (Vec<u64>, Vec<u64>)> = BTreeMap::new();
+    let mut rows: BTreeMap<(&str, &str), [Vec<u64>; 2]> = BTreeMap::new();
     for (at, snapshot) in snapshots.iter().enumerate() {
-        for (kind, name, count, size) in &snapshot.groups {
-            let row = rows.entry((kind, name)).or_insert_with(|| (vec![0; snapshots.len()], vec![0; snapshots.len()]));
-            row.0[at] = *count;
-            row.1[at] = *size;
+        for (kind, name, count, self_size) in &snapshot.groups {
+            let [counts, sizes] =
+                rows.entry((kind, name)).or_insert_with(|| [vec![0; snapshots.len()], vec![0; snapshots.len()]]);
+            counts[at] = *count;
+            sizes[at] = *self_size;
         }
     }
-    rows.into_iter().fold(Heap::default(), |heap, ((kind, name), (count, size))| heap.columns(kind, name, count, size))
+    rows.into_iter().fold(Heap::default(), |heap, ((kind, name), [count, size])| heap.columns(kind, name, count, size))
 }
 
 #[test]
