@@ -3,7 +3,7 @@
 #
 #   benches/compare.sh [--records N] [--rounds N] [--dir DIR] [--peers-only]
 #
-# Needs bash, python3, node (20 or later), zstd, gzip, cargo; Linux. The default takes about 1.7 GB of disk in DIR, 3 GB of memory
+# Needs bash, python3 (3.10 or later), node (20 or later), zstd, gzip, cargo; Linux. The default takes about 1.7 GB of disk in DIR, 3 GB of memory
 # and some five minutes, half of them for making the files once.
 set -euo pipefail
 
