@@ -3,7 +3,6 @@
 //! All arithmetic is on integers, so the same report gives the same bytes on every machine.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -38,7 +37,9 @@ pub fn is_unsafe(c: char) -> bool {
     )
 }
 
-/// The text with every [unsafe](is_unsafe) character written as `\u{1b}`. Everything else, backslashes among it, is unchanged.
+/// The text with every [unsafe](is_unsafe) character written as `\u{1b}`, and with what build servers take for a command when they
+/// find it in a log disarmed the same way: `##[error]`, `##vso[...]` anywhere, `::error::` at the beginning. Everything else,
+/// backslashes among it, is unchanged; safe text stays as it is.
 #[must_use]
 pub fn safe_name(name: &str) -> Cow<'_, str> {
     escape(name, is_unsafe)
@@ -51,18 +52,25 @@ pub fn ascii_name(name: &str) -> Cow<'_, str> {
 }
 
 fn escape(text: &str, bad: impl Fn(char) -> bool) -> Cow<'_, str> {
-    if !text.chars().any(&bad) {
+    let command_at = text.trim_start().starts_with("::").then(|| text.len() - text.trim_start().len());
+    if command_at.is_none() && !text.contains("##") && !text.chars().any(&bad) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        if bad(c) {
+    for (at, c) in text.char_indices() {
+        if bad(c) || command_at == Some(at) || is_command(&text[at..]) {
             safe.extend(c.escape_unicode());
         } else {
             safe.push(c);
         }
     }
     Cow::Owned(safe)
+}
+
+/// Whether text is the beginning of a command to a build server that counts anywhere in a line.
+#[must_use]
+pub fn is_command(text: &str) -> bool {
+    text.starts_with("##")
 }
 
 /// Columns a terminal gives the text.
@@ -107,17 +115,25 @@ fn cut(characters: impl Iterator<Item = (usize, char)>, room: usize) -> Option<u
         .last()
 }
 
-/// Text folded at spaces into lines of at most `columns` columns; a word wider than that gets a line of its own.
+/// Words, or longer pieces that have to stay whole, put into lines of at most `columns` columns, all but the first line indented by
+/// `indent`; a piece wider than that gets a line of its own.
 #[must_use]
-pub fn wrap(text: &str, columns: usize) -> Vec<String> {
+pub fn wrap<'a>(pieces: impl IntoIterator<Item = &'a str>, columns: usize, indent: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
+    let mut used = 0;
+    for piece in pieces {
+        let wide = width(piece);
         match lines.last_mut() {
-            Some(line) if width(line) + 1 + width(word) <= columns => {
+            Some(line) if used + 1 + wide <= columns => {
                 line.push(' ');
-                line.push_str(word);
+                line.push_str(piece);
+                used += 1 + wide;
             }
-            _ => lines.push(word.to_owned()),
+            _ => {
+                let indent = if lines.is_empty() { 0 } else { indent };
+                lines.push(format!("{:indent$}{}", "", safe_name(piece)));
+                used = indent + wide;
+            }
         }
     }
     lines
@@ -241,34 +257,38 @@ pub fn sparkline(values: &[u64], columns: usize, ascii: bool) -> String {
     for point in 0..points {
         let at = if points == values.len() { point } else { (point * (values.len() - 1) + (points - 1) / 2) / (points - 1) };
         let above = u128::from(values[at] - low);
-        let level = if span == 0 { 0 } else { (above * 7 + span / 2) / span };
+        let level = (above * 7 + span / 2).checked_div(span).unwrap_or(0);
         line.push(usize::try_from(level).ok().and_then(|level| bars.get(level)).copied().unwrap_or(bars[7]));
     }
     line
 }
 
-/// Items joined by commas, at most `items_max` of them and as many as take no more than `columns`, then `and 12 more`. At least one
-/// item is given, cut in the middle if it is too wide alone.
+/// Items for a sentence, with their commas: at most `items_max` of them and as many as take no more than `columns` with blanks
+/// between, then `and 12 more`. At least one item is given, cut in the middle if it is too wide alone.
 #[must_use]
-pub fn list(items: &[String], items_max: usize, columns: usize, ellipsis: &str) -> String {
-    let more =
-        |left: usize| if left == 0 { String::new() } else { format!(" and {} more", count(left.try_into().unwrap_or(u64::MAX))) };
-    let mut text = String::new();
-    let mut given = 0;
+pub fn list(items: &[String], items_max: usize, columns: usize, ellipsis: &str) -> Vec<String> {
+    let more = |left: usize| format!("and {} more", count(left.try_into().unwrap_or(u64::MAX)));
+    let mut pieces: Vec<String> = Vec::new();
+    let mut used = 0;
     for (i, item) in items.iter().take(items_max).enumerate() {
-        let tail = more(items.len() - i - 1);
-        let room = columns.saturating_sub(width(&text) + 2 * usize::from(i > 0) + width(&tail));
+        let left = items.len() - i - 1;
+        let comma = usize::from(i > 0) * 2;
+        let tail = if left == 0 { 0 } else { width(&more(left)) + 1 };
+        let room = columns.saturating_sub(used + comma + tail);
         if i > 0 && width(item) > room {
             break;
         }
-        if i > 0 {
-            text.push_str(", ");
+        if let Some(piece) = pieces.last_mut() {
+            piece.push(',');
         }
-        text.push_str(&fit(item, room, ellipsis));
-        given = i + 1;
+        let piece = fit(item, room, ellipsis).into_owned();
+        used += comma + width(&piece);
+        pieces.push(piece);
     }
-    let _ = write!(text, "{}", more(items.len() - given));
-    text
+    if pieces.len() < items.len() {
+        pieces.push(more(items.len() - pieces.len()));
+    }
+    pieces
 }
 
 #[cfg(test)]
@@ -341,6 +361,13 @@ mod tests {
         assert_eq!(safe_name("new\nline\t"), "new\\u{a}line\\u{9}");
         assert!(matches!(safe_name("C:\\Node é 漢字 👍"), Cow::Borrowed(_)), "what can be seen stays as it is");
         assert_eq!(ascii_name("é"), "\\u{e9}");
+        assert_eq!(safe_name("  ::error::x"), "  \\u{3a}:error::x");
+        assert_eq!(safe_name("a ##vso[x]###[y]"), "a \\u{23}#vso[x]\\u{23}\\u{23}#[y]");
+        assert_eq!(safe_name("v8::internal::Isolate #x"), "v8::internal::Isolate #x");
+        for hostile in ["::a", "###", "\u{9b}##::", " ::"] {
+            let safe = safe_name(hostile).into_owned();
+            assert_eq!(safe_name(&safe), safe, "safe text stays as it is");
+        }
     }
 
     #[test]
@@ -373,14 +400,16 @@ mod tests {
     #[test]
     fn lists_say_how_many_are_left_out() {
         let items: Vec<String> = ["one", "two", "three", "four"].map(String::from).to_vec();
-        assert_eq!(list(&items, 6, 80, "…"), "one, two, three, four");
-        assert_eq!(list(&items, 2, 80, "…"), "one, two and 2 more");
-        assert_eq!(list(&items, 6, 19, "…"), "one, two and 2 more");
-        assert_eq!(list(&items, 6, 18, "…"), "one and 3 more");
+        assert_eq!(list(&items, 6, 80, "…").join(" "), "one, two, three, four");
+        assert_eq!(list(&items, 2, 80, "…").join(" "), "one, two and 2 more");
+        assert_eq!(list(&items, 6, 19, "…").join(" "), "one, two and 2 more");
+        assert_eq!(list(&items, 6, 18, "…").join(" "), "one and 3 more");
     }
 
     #[test]
     fn wrapping_keeps_every_word() {
-        assert_eq!(wrap("a bb ccc dddd", 6), ["a bb", "ccc", "dddd"]);
+        assert_eq!(wrap("a bb ccc dddd".split(' '), 6, 0), ["a bb", "ccc", "dddd"]);
+        assert_eq!(wrap("a bb c d e".split(' '), 4, 2), ["a bb", "  c", "  d", "  e"]);
+        assert_eq!(wrap("sentence ::error::x".split(' '), 12, 0), ["sentence", "\\u{3a}:error::x"], "no line is a command");
     }
 }

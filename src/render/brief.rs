@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::grid::keeps_growing;
 use super::{Renderer, Style, findings, json as json_format, rows};
-use crate::report::{Command, Finding, Group, Report, Warning};
+use crate::report::{Command, Finding, Group, Report};
 use crate::text;
 
 /// `--format brief`.
@@ -59,7 +59,7 @@ impl Renderer for Brief {
 impl Limits {
     /// Text made safe and cut.
     fn cut(self, raw: &str) -> String {
-        text::fit(&text::safe_name(raw), self.text, "...").into_owned()
+        Style::default().fit(&Style::default().safe(raw), self.text)
     }
 }
 
@@ -67,7 +67,7 @@ fn brief(report: &Report, limits: Limits) -> Value {
     let growing = report.findings.iter().filter(|finding| keeps_growing(finding.verdict));
     let told: Vec<Value> = growing.clone().take(limits.findings).map(|finding| finding_value(finding, limits)).collect();
     let groups: Vec<Value> = report.groups.iter().take(limits.groups).map(|group| group_value(group, limits)).collect();
-    let warnings: Vec<&Warning> = report.warnings.iter().chain(report.inputs.iter().flat_map(|input| &input.warnings)).collect();
+    let warnings = super::warnings(report);
     let path = |input: Option<&crate::report::Input>| input.map(|input| limits.cut(&input.path));
     let mut value = json!({
         "schema": "heapdiff.brief",

@@ -11,6 +11,8 @@ const FULL_MAX: usize = 5;
 const TOLD_MAX: usize = 20;
 /// Members of a finding that are named.
 pub(super) const MEMBERS_MAX: usize = 6;
+/// Shared groups that are named.
+const ATTRIBUTED_MAX: usize = 3;
 /// Columns a name in a list of names takes at most.
 const LISTED_NAME_MAX: usize = 40;
 
@@ -39,13 +41,7 @@ pub(super) fn paragraphs(report: &Report, style: &Style) -> Vec<Vec<Line>> {
     for finding in full {
         if keeps_growing(finding.verdict) {
             let mut lines = vec![headline(finding, style, &facts(finding))];
-            let room = style.width.saturating_sub(3);
-            lines.push(format!("   {}", bytes(report, finding, style, room)).into());
-            let units = units(finding, style);
-            if units.len() > 1 || finding.members.iter().any(|member| member.per_unit != 1) {
-                let listed = text::list(&units, MEMBERS_MAX, room.saturating_sub(11), style.ellipsis());
-                lines.push(format!("   each unit: {listed}").into());
-            }
+            lines.extend(bytes(report, finding, style).into_iter().chain(unit(finding, style)).map(Line::from));
             paragraphs.push(lines);
         } else {
             single.push(short(finding, style));
@@ -113,7 +109,12 @@ pub(super) fn steps(finding: &Finding) -> &[i64] {
 pub(super) fn facts(finding: &Finding) -> Vec<String> {
     let steps = steps(finding);
     let mut facts = Vec::new();
+    let all: i64 = steps.iter().sum();
     facts.push(match (steps.iter().min(), steps.iter().max()) {
+        (Some(_), Some(_)) if finding.verdict == TrendVerdict::Step => format!("{} at once", text::signed_count(all)),
+        (Some(_), Some(_)) if finding.verdict == TrendVerdict::Saturating => {
+            format!("{}, slowing to a stop", text::signed_count(all))
+        }
         (Some(low), Some(high)) if low == high => format!("{} in every step", text::signed_count(*low)),
         (Some(low), Some(high)) => format!("{} to {} a step", text::signed_count(*low), text::signed_count(*high)),
         _ => "judged by its size".to_owned(),
@@ -130,28 +131,48 @@ pub(super) fn facts(finding: &Finding) -> Vec<String> {
     facts
 }
 
-/// How many bytes the finding gained, in `columns` columns.
-fn bytes(report: &Report, finding: &Finding, style: &Style, columns: usize) -> String {
-    let own = own_bytes(report, finding, style);
+/// How many bytes the finding gained, in one line or two.
+fn bytes(report: &Report, finding: &Finding, style: &Style) -> Vec<String> {
+    let own = format!("   {}", own_bytes(report, finding, style));
     let Some(attributed) = attributed_bytes(finding, style) else {
-        return own;
+        return vec![own];
     };
-    let own = format!("{own}, and {attributed} of ");
-    let room = columns.saturating_sub(text::width(&own));
-    let listed = text::list(&attributed_names(finding, style), 3, room, style.ellipsis());
-    format!("{own}{listed}")
+    let named = |room| text::list(&attributed_names(finding, style), ATTRIBUTED_MAX, room, style.ellipsis()).join(" ");
+    let line = format!("{own}, and {attributed} of {}", named(usize::MAX));
+    if text::width(&line) <= style.width {
+        return vec![line];
+    }
+    let more = format!("   and {attributed} of ");
+    let room = style.width.saturating_sub(text::width(&more));
+    vec![own, format!("{more}{}", named(room))]
 }
 
-/// Bytes of the members: `+412 KiB in 9 steps (+45.8 KiB a step)`.
+/// What each new unit consists of; nothing for single objects of one type.
+fn unit(finding: &Finding, style: &Style) -> Vec<String> {
+    const START: &str = "   each unit:";
+    if finding.members.len() < 2 && finding.members.iter().all(|member| member.per_unit == 1) {
+        return Vec::new();
+    }
+    let room = style.width.saturating_sub(START.len() + 1);
+    let listed = text::list(&units(finding, style), MEMBERS_MAX, room + room / 2, style.ellipsis());
+    let lines = text::wrap([START].into_iter().chain(listed.iter().map(String::as_str)), style.width, START.len() + 1);
+    lines.iter().map(|line| style.fit(line, style.width)).collect()
+}
+
+/// Bytes of the members: `+412 KiB in 9 steps (+45.8 KiB a step)`, without the mean where growth has come to an end.
 pub(super) fn own_bytes(report: &Report, finding: &Finding, style: &Style) -> String {
     let steps = report.inputs.len().saturating_sub(1);
+    let all = style.signed_size_words(finding.size_growth);
+    if !keeps_growing(finding.verdict) {
+        return format!("{all} in {steps} steps");
+    }
     let each = style.signed_size(mean(finding.size_growth, steps));
-    format!("{} in {steps} steps ({each} a step)", style.signed_size_words(finding.size_growth))
+    format!("{all} in {steps} steps ({each} a step)")
 }
 
 /// Bytes of shared groups that the finding explains: `about 120 KiB`.
 pub(super) fn attributed_bytes(finding: &Finding, style: &Style) -> Option<String> {
-    let bytes = u64::try_from(finding.size_growth_total - finding.size_growth).ok()?;
+    let bytes = u64::try_from(finding.size_growth_total.checked_sub(finding.size_growth)?).ok()?;
     (!finding.attributed.is_empty() && bytes > 0).then(|| format!("about {}", style.size_words(bytes)))
 }
 

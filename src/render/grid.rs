@@ -12,7 +12,7 @@ pub(super) struct Column {
     pub(super) title: &'static str,
     /// Whether it holds numbers, which end at the right edge.
     pub(super) right: bool,
-    /// Columns with a number are left out where there is no room for them, the highest number first.
+    /// Columns with a number are left out where there is no room for them, those of the highest number first.
     pub(super) dispensable: Option<u8>,
     cell: fn(&Cell<'_>) -> String,
 }
@@ -48,6 +48,8 @@ pub(super) struct Line {
 pub(super) struct Grid {
     /// Columns of figures, left to right.
     pub(super) columns: Vec<Column>,
+    /// Heading of the column of names.
+    pub(super) title: String,
     /// Lines from the top.
     pub(super) lines: Vec<Line>,
 }
@@ -55,9 +57,9 @@ pub(super) struct Grid {
 /// No figure.
 const NONE: &str = "-";
 /// Behind a row of the runtime's own objects.
-pub(super) const RUNTIME: &str = " [runtime]";
+pub(super) const RUNTIME: &str = " *";
 /// Behind a row whose count is flat while its size rises.
-pub(super) const INFLATES: &str = " [inflates]";
+pub(super) const INFLATES: &str = " ^";
 
 /// The table of a report.
 pub(super) fn grid(report: &Report, style: &Style) -> Grid {
@@ -75,13 +77,20 @@ pub(super) fn grid(report: &Report, style: &Style) -> Grid {
                 cells: columns.iter().map(|column| (column.cell)(&Cell { row, report, style, counts })).collect(),
                 role: row.role,
                 depth: row.depth,
-                name: style.safe(&row.label).into_owned(),
+                name: style.safe(&row.label),
                 note: trend.map_or("", note),
                 verdict: trend.map(|trend| trend.verdict),
             }
         })
         .collect();
-    Grid { columns, lines }
+    Grid { columns, title: title(report, style), lines }
+}
+
+fn title(report: &Report, style: &Style) -> String {
+    match report.grouping.by.as_slice() {
+        [class] if class == "class" => "TYPE".to_owned(),
+        levels => style.safe(&levels.join("/").to_uppercase()),
+    }
 }
 
 fn columns(report: &Report, rows: &[Row<'_>]) -> Vec<Column> {
@@ -99,7 +108,7 @@ fn columns(report: &Report, rows: &[Row<'_>]) -> Vec<Column> {
             figures("COUNT", |cell| count(cell, last_count)),
             figures("DELTA", count_delta),
             extra("ADDED", 3, |cell| optional(cell.row.sums.change.added.map(|added| text::count(added.count)))),
-            extra("REMOVED", 4, |cell| optional(cell.row.sums.change.removed.map(|removed| text::count(removed.count)))),
+            extra("REMOVED", 3, |cell| optional(cell.row.sums.change.removed.map(|removed| text::count(removed.count)))),
         ],
         Command::Trend => vec![
             Column { title: "VERDICT", right: false, dispensable: None, cell: verdict },
@@ -210,9 +219,9 @@ fn verdict(cell: &Cell<'_>) -> String {
 /// Mean growth of a step, where growth goes on.
 fn per_step(cell: &Cell<'_>) -> String {
     let goes_on = match cell.row.role {
+        Role::Rest => return String::new(),
         Role::Total => true,
         Role::Group | Role::Parent => trend(cell.row).is_some_and(|trend| keeps_growing(trend.verdict)),
-        Role::Rest => false,
     };
     let mean =
         cell.row.sums.change.size_delta.filter(|_| goes_on).map(|delta| mean(delta, cell.report.inputs.len().saturating_sub(1)));
@@ -225,6 +234,9 @@ pub(super) fn mean(sum: i64, steps: usize) -> i64 {
 }
 
 fn probability(cell: &Cell<'_>) -> String {
+    if matches!(cell.row.role, Role::Rest | Role::Total) {
+        return String::new();
+    }
     optional(trend(cell.row).filter(|trend| keeps_growing(trend.verdict)).map(|trend| text::probability(trend.p)))
 }
 

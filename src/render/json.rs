@@ -8,7 +8,7 @@ use serde_json::ser::{CompactFormatter, Formatter};
 
 use super::{Renderer, Style};
 use crate::report::Report;
-use crate::text::is_unsafe;
+use crate::text::{is_command, is_unsafe};
 
 /// `--format json`.
 pub(super) struct Json;
@@ -29,14 +29,14 @@ pub(super) fn write_line<T: Serialize + ?Sized>(value: &T, mut out: &mut dyn Wri
     out.write_all(b"\n")
 }
 
-/// Writes what JSON allows in a string but a terminal acts on (DEL, C1, bidirectional controls …) as `\u202e`. A reader of the JSON
-/// gets the same text: a path can still be opened.
+/// Writes what JSON allows in a string but a terminal or a build server acts on (DEL, C1, bidirectional controls, `##[error]` …) as
+/// `\u202e`. A reader of the JSON gets the same text: a path can still be opened.
 struct SafeFormatter;
 
 impl Formatter for SafeFormatter {
     fn write_string_fragment<W: ?Sized + Write>(&mut self, writer: &mut W, fragment: &str) -> io::Result<()> {
         let mut rest = fragment;
-        while let Some((at, c)) = rest.char_indices().find(|&(_, c)| is_unsafe(c)) {
+        while let Some((at, c)) = rest.char_indices().find(|&(at, c)| is_unsafe(c) || is_command(&rest[at..])) {
             CompactFormatter.write_string_fragment(writer, &rest[..at])?;
             for unit in c.encode_utf16(&mut [0; 2]) {
                 write!(writer, "\\u{unit:04x}")?;

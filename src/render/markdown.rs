@@ -29,7 +29,8 @@ impl Renderer for Markdown {
             write_inputs(report, style, out)?;
         } else {
             for line in sentences::header(report, style) {
-                writeln!(out, "{}  ", code(&line))?;
+                let parts: Vec<&str> = line.split("  ").map(str::trim).filter(|part| !part.is_empty()).collect();
+                writeln!(out, "{}  ", code(&parts.join(", ")))?;
             }
             writeln!(out)?;
             for finding in report.findings.iter().take(FINDINGS_MAX) {
@@ -40,8 +41,7 @@ impl Renderer for Markdown {
             }
             write_table(report, style, out)?;
         }
-        let warnings = report.warnings.iter().chain(report.inputs.iter().flat_map(|input| &input.warnings));
-        for (i, warning) in warnings.enumerate() {
+        for (i, warning) in super::warnings(report).into_iter().enumerate() {
             if i == 0 {
                 writeln!(out)?;
             }
@@ -80,12 +80,16 @@ fn write_finding(report: &Report, finding: &Finding, style: &Style, out: &mut dy
     if let Some(attributed) = findings::attributed_bytes(finding, style) {
         write!(out, ", and {attributed} of {}", codes(&findings::attributed_names(finding, style)))?;
     }
-    writeln!(out, "\n- each unit: {}\n", codes(&findings::units(finding, style)))
+    if finding.members.len() > 1 {
+        write!(out, "\n- each unit: {}", codes(&findings::units(finding, style)))?;
+    }
+    writeln!(out, "\n")
 }
 
 fn write_table(report: &Report, style: &Style, out: &mut dyn Write) -> io::Result<()> {
     let grid = grid(report, style);
-    let titles = grid.columns.iter().map(|column| column.title).chain(["TYPE"]).map(String::from);
+    let titles =
+        grid.columns.iter().map(|column| column.title).chain([grid.title.as_str()]).map(|title| escape(title).into_owned());
     write_row(titles, out)?;
     let rule = |column: &Column| if column.right { "--:" } else { "---" };
     write_row(grid.columns.iter().map(rule).chain(["---"]).map(String::from), out)?;
@@ -95,7 +99,10 @@ fn write_table(report: &Report, style: &Style, out: &mut dyn Write) -> io::Resul
             Role::Group | Role::Parent => cut_code(&line.name, style),
             Role::Rest | Role::Total => escape(&line.name).into_owned(),
         };
-        let figures = line.cells.iter().map(|cell| escape(cell.trim_start()).into_owned());
+        let figures = line.cells.iter().map(|cell| {
+            let words: Vec<&str> = cell.split_whitespace().collect();
+            escape(&words.join(" ")).into_owned()
+        });
         write_row(figures.chain([format!("{indent}{name}{}", escape(line.note))]), out)?;
     }
     Ok(())

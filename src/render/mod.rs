@@ -1,7 +1,7 @@
 //! Renderers: one file a format, each turns a [`Report`] into bytes and computes nothing.
 //!
 //! What a renderer prints is safe on a terminal, in a spreadsheet and in a pull request whatever the names in a snapshot are:
-//! every piece of text goes through [`text::safe_name`] or, in JSON, is escaped by [`json`].
+//! every piece of text goes through [`text::safe_name`] or, in JSON, is escaped where strings are written.
 
 mod brief;
 mod csv;
@@ -18,10 +18,9 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
 use std::io;
 
-use crate::report::Report;
+use crate::report::{Report, Warning};
 use crate::text;
 
 /// An output format.
@@ -29,12 +28,15 @@ pub trait Renderer: Sync {
     /// What `--format` calls it.
     fn name(&self) -> &'static str;
 
-    /// Writes the report, the last line's end included.
+    /// Writes the report, the last line's end included. Writes are small: `out` should be buffered.
     ///
     /// # Errors
     /// Only what writing to `out` returns.
     fn render(&self, report: &Report, style: &Style, out: &mut dyn io::Write) -> io::Result<()>;
 }
+
+/// Columns no terminal has.
+const LINE_MAX: usize = 1000;
 
 /// Every output format, in the order help lists them.
 pub static RENDERERS: &[&dyn Renderer] =
@@ -49,7 +51,8 @@ pub fn by_name(name: &str) -> Option<&'static dyn Renderer> {
 /// The JSON Schema of the report, generated from its types.
 #[must_use]
 pub fn schema() -> String {
-    format!("{:#}\n", schemars::schema_for!(Report).to_value())
+    let settings = schemars::generate::SchemaSettings::default().for_serialize();
+    format!("{:#}\n", settings.into_generator().into_root_schema_for::<Report>().to_value())
 }
 
 /// How output for people looks. Formats for programs pay no attention to it.
@@ -80,8 +83,10 @@ impl Style {
         if self.ascii { "->" } else { "→" }
     }
 
-    fn safe<'a>(&self, name: &'a str) -> Cow<'a, str> {
-        if self.ascii { text::ascii_name(name) } else { text::safe_name(name) }
+    /// A name for people, made safe; one longer than any line is cut before the whole of it is looked at.
+    fn safe(&self, name: &str) -> String {
+        let name = text::fit(name, LINE_MAX, self.ellipsis());
+        if self.ascii { text::ascii_name(&name) } else { text::safe_name(&name) }.into_owned()
     }
 
     fn fit(&self, safe: &str, columns: usize) -> String {
@@ -107,6 +112,17 @@ impl Style {
     fn signed_size_words(&self, delta: i64) -> String {
         if self.bytes { format!("{} bytes", text::signed_count(delta)) } else { text::signed_size(delta) }
     }
+}
+
+/// What there is to warn of, the series before the inputs, each once.
+fn warnings(report: &Report) -> Vec<&Warning> {
+    let mut told: Vec<&Warning> = report.warnings.iter().collect();
+    for warning in report.inputs.iter().flat_map(|input| &input.warnings) {
+        if !told.iter().any(|other| other.code == warning.code && other.message == warning.message) {
+            told.push(warning);
+        }
+    }
+    told
 }
 
 /// A length as the type counts are printed from.

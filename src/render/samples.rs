@@ -186,9 +186,16 @@ fn attributed(kind: &str, name: &str, per_unit: f64, size_growth: i64) -> Attrib
     Attributed { group: format!("{kind}:{name}"), kind: kind.to_owned(), name: name.to_owned(), per_unit, size_growth }
 }
 
-fn finding(rank: usize, verdict: TrendVerdict, steps: Vec<i64>, members: Vec<Member>, attributed: Vec<Attributed>) -> Finding {
+fn finding(
+    rank: usize,
+    verdict: TrendVerdict,
+    steps: Vec<i64>,
+    unit: i64,
+    members: Vec<Member>,
+    attributed: Vec<Attributed>,
+) -> Finding {
     let since = steps.iter().take_while(|&&step| step <= 0).count();
-    let growth: i64 = steps.iter().map(|step| step * 936).sum();
+    let growth: i64 = steps.iter().map(|step| step * unit).sum();
     Finding {
         rank,
         headline: members[0].group.clone(),
@@ -197,7 +204,7 @@ fn finding(rank: usize, verdict: TrendVerdict, steps: Vec<i64>, members: Vec<Mem
         constant: steps[since..].iter().all(|&step| step == steps[since]),
         slowing: false,
         size_growth: growth,
-        size_per_step: steps.iter().map(|step| step * 936).collect(),
+        size_per_step: steps.iter().map(|step| step * unit).collect(),
         size_growth_total: growth + attributed.iter().map(|group| group.size_growth).sum::<i64>(),
         members,
         attributed,
@@ -248,6 +255,7 @@ pub(super) fn trend_report() -> Report {
             1,
             Leak,
             vec![500; 9],
+            94,
             vec![
                 member("object", "LeakyItem", 1, true),
                 member("closure", "onMessage", 1, true),
@@ -262,12 +270,13 @@ pub(super) fn trend_report() -> Report {
             size_growth: 81_000,
             size_growth_total: 81_000,
             size_per_step: vec![9_000; 9],
-            ..finding(2, Suspect, vec![1; 9], vec![member("object", "Map", 1, true)], Vec::new())
+            ..finding(2, Suspect, vec![1; 9], 9_000, vec![member("object", "Map", 1, true)], Vec::new())
         },
         finding(
             3,
             Saturating,
             vec![1_800, 1_600, 1_600, 0, 0, 0, 0, 0, 0],
+            32,
             vec![member("object", "CacheItem", 1, true)],
             Vec::new(),
         ),
@@ -290,7 +299,7 @@ pub(super) fn trend_short() -> Report {
         .collect();
     let mut members = vec![member("object", "InternalChannel", 1, true), member("object", "ResolvingLoadBalancer", 1, true)];
     members.extend((0..51).map(|i| member("object", &format!("GeneratedServiceClientInterceptorProvider{i}"), 1 + i % 3, true)));
-    let found = finding(1, TrendVerdict::Suspect, vec![0, 40, 91], members, vec![attributed("string", "", 7.0, 31_000)]);
+    let found = finding(1, TrendVerdict::Suspect, vec![0, 40, 91], 10_400, members, vec![attributed("string", "", 7.0, 31_000)]);
     let mut report = report(Command::Trend, inputs, vec![channel], Shown { groups: 1, of: 322, rest }, totals);
     report.findings = vec![found];
     report

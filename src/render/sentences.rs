@@ -1,5 +1,7 @@
 //! What stands above and below a table: what was compared, and what to keep in mind.
 
+use std::collections::BTreeSet;
+
 use super::grid::{INFLATES, RUNTIME, keeps_growing};
 use super::{Style, findings, number};
 use crate::report::{Command, Finding, Input, OrderBy, Report};
@@ -7,6 +9,8 @@ use crate::text;
 
 /// Self size below which the first snapshot of a series is small: a Node.js process right after its start holds 3 to 6 MiB.
 const SMALL_BYTES: u64 = 8 << 20;
+/// Columns an input's name gets before something else goes to a line of its own.
+const NAME_MIN: usize = 12;
 /// Snapshots from which on a finding can be a leak.
 const SNAPSHOTS_WANTED: usize = 5;
 
@@ -15,7 +19,7 @@ pub(super) fn header(report: &Report, style: &Style) -> Vec<String> {
     match (report.command, report.inputs.as_slice()) {
         (Command::Diff, [before, after]) => pair(before, after, style),
         (Command::Trend, inputs) => series(report, inputs, style),
-        (_, inputs) => inputs.iter().map(|input| single(input, style)).collect(),
+        (_, inputs) => inputs.iter().flat_map(|input| single(input, style)).collect(),
     }
 }
 
@@ -26,40 +30,56 @@ fn objects(input: &Input) -> String {
     }
 }
 
-fn single(input: &Input, style: &Style) -> String {
-    let mut figures = format!("{}  {}", style.size_words(input.self_size), objects(input));
-    if let Some(bytes) = input.extra_native_bytes.filter(|&bytes| bytes > 0) {
-        figures = format!("{figures}, {} off-heap in no object", style.size_words(bytes));
-    }
+fn single(input: &Input, style: &Style) -> Vec<String> {
+    let figures = format!("{}  {}", style.size_words(input.self_size), objects(input));
     let name = style.safe(&input.path);
     let room = style.width.saturating_sub(text::width(&figures) + 2);
-    format!("{}  {figures}", style.fit(&name, room))
+    let mut lines = vec![format!("{}  {figures}", style.fit(&name, room))];
+    if let Some(bytes) = input.extra_native_bytes.filter(|&bytes| bytes > 0) {
+        lines.push(format!("and {} off-heap that belong to no object", style.size_words(bytes)));
+    }
+    lines
 }
 
 fn pair(before: &Input, after: &Input, style: &Style) -> Vec<String> {
     let relation = relation(&[before, after]);
     let figures = [before, after].map(|input| (style.size_words(input.self_size), objects(input)));
-    let paths = [before, after].map(|input| style.safe(&input.path));
-    let stems = [stem(&paths[0]), stem(&paths[1])];
-    let names = if stems[0] == stems[1] { [&*paths[0], &*paths[1]] } else { stems };
+    let names = names(&[before, after], style);
     let [first, second] = [0, 1].map(|i| format!("{}  {}  {}", names[i], figures[i].0, figures[i].1));
-    let line = [first.as_str(), second.as_str(), relation].join("     ").trim_end().to_owned();
+    let line = [first.as_str(), second.as_str(), relation].join("   ").trim_end().to_owned();
     if text::width(&line) <= style.width {
         return vec![line];
     }
     let widest = |texts: [&str; 2]| texts.map(text::width).into_iter().max().unwrap_or(0);
     let size = widest([&figures[0].0, &figures[1].0]);
     let count = widest([&figures[0].1, &figures[1].1]);
-    let name = widest([&paths[0], &paths[1]]).min(style.width.saturating_sub(size + count + text::width(relation) + 6));
-    [0, 1]
-        .map(|i| {
-            let path = style.fit(&paths[i], name);
-            let pad = name.saturating_sub(text::width(&path));
-            let said = if i == 1 { relation } else { "" };
-            let line = format!("{path}{:pad$}  {:>size$}  {:>count$}  {said}", "", figures[i].0, figures[i].1);
-            line.trim_end().to_owned()
-        })
-        .to_vec()
+    let name = widest([&names[0], &names[1]]);
+    let figures_width = size + count + 4;
+    let relation_width = text::width(relation) + 2;
+    let beside = figures_width + relation_width + name.min(NAME_MIN) <= style.width;
+    let name = name.min(style.width.saturating_sub(figures_width + if beside { relation_width } else { 0 }));
+    let line = |i: usize| {
+        let said = if i == 1 && beside { relation } else { "" };
+        let path = style.fit(&names[i], name);
+        let pad = name.saturating_sub(text::width(&path));
+        format!("{path}{:pad$}  {:>size$}  {:>count$}  {said}", "", figures[i].0, figures[i].1).trim_end().to_owned()
+    };
+    let mut lines = vec![line(0), line(1)];
+    lines.extend((!beside && !relation.is_empty()).then(|| relation.to_owned()));
+    lines
+}
+
+/// What tells the inputs apart: names of the files, or where those are not distinct, paths without the folders they share.
+fn names(inputs: &[&Input], style: &Style) -> Vec<String> {
+    let paths: Vec<&str> = inputs.iter().map(|input| input.path.as_str()).collect();
+    let stems: BTreeSet<&str> = paths.iter().map(|path| stem(path)).collect();
+    let shared = paths.iter().skip(1).fold(paths.first().copied().unwrap_or_default(), |shared, path| {
+        let same = shared.char_indices().zip(path.chars()).take_while(|&((_, a), b)| a == b);
+        &shared[..same.map(|((at, c), _)| at + c.len_utf8()).last().unwrap_or(0)]
+    });
+    let folder = shared.rfind('/').map_or(0, |slash| slash + 1);
+    let name = |path| if stems.len() == paths.len() { stem(path) } else { &path[folder..] };
+    paths.iter().map(|path| style.fit(&style.safe(name(path)), style.width)).collect()
 }
 
 /// A file's name without its folder and the extension every snapshot has.
@@ -80,9 +100,10 @@ fn relation(inputs: &[&Input]) -> &'static str {
 }
 
 fn series(report: &Report, inputs: &[Input], style: &Style) -> Vec<String> {
-    let of = match relation(&inputs.iter().collect::<Vec<_>>()) {
-        "same process" => " of one process",
-        "different processes" => " of different processes",
+    let inputs: Vec<&Input> = inputs.iter().collect();
+    let of = match relation(&inputs) {
+        "same process" => " of one process,",
+        "different processes" => " of different processes,",
         _ => "",
     };
     let order = match inputs.first().map(|input| input.order.by) {
@@ -91,24 +112,28 @@ fn series(report: &Report, inputs: &[Input], style: &Style) -> Vec<String> {
         Some(OrderBy::Name) => "in order of their names",
         Some(OrderBy::Given) | None => "in the given order",
     };
-    let mut line = format!("{} snapshots{of}, {order}", text::count(number(inputs.len())));
+    let mut line = format!("{} snapshots{of} {order}", text::count(number(inputs.len())));
     if let (Some(Some(first)), Some(Some(last))) = (report.totals.self_size.first(), report.totals.self_size.last()) {
         line = format!("{line}, {} {} {}", style.size_words(*first), style.arrow(), style.size_words(*last));
     }
-    vec![line, series_names(inputs, style)]
+    let mut lines = text::wrap(line.split(' '), style.width, 2);
+    lines.push(series_names(&names(&inputs, style), style));
+    lines
 }
 
-/// The files in the order used: all, or the first two and the last.
-fn series_names(inputs: &[Input], style: &Style) -> String {
-    let names: Vec<String> = inputs.iter().map(|input| style.safe(stem(&input.path)).into_owned()).collect();
+/// The files in the order used: all, or the first two and the last, or the ends.
+fn series_names(names: &[String], style: &Style) -> String {
     let all = names.join(", ");
-    match names.as_slice() {
-        [first, second, .., last] if text::width(&all) > style.width => {
-            let room = style.width.saturating_sub(2 + 2 + text::width(style.ellipsis())) / 3;
-            format!("{}, {} {} {}", style.fit(first, room), style.fit(second, room), style.ellipsis(), style.fit(last, room))
-        }
-        _ => style.fit(&all, style.width),
-    }
+    let [first, second, .., last] = names else {
+        return style.fit(&all, style.width);
+    };
+    let dots = style.ellipsis();
+    let room = style.width.saturating_sub(text::width(dots) + 2) / 2;
+    let ends = || format!("{} {dots} {}", style.fit(first, room), style.fit(last, room));
+    [all, format!("{first}, {second} {dots} {last}")]
+        .into_iter()
+        .find(|line| text::width(line) <= style.width)
+        .unwrap_or_else(ends)
 }
 
 /// Hints below a table, most pressing first. They are sentences of any length.
@@ -133,19 +158,17 @@ fn trend_notes(report: &Report, style: &Style, notes: &mut Vec<String>) {
         notes.push("5 or more snapshots tell more.".to_owned());
     }
     if let Some(first) = warming_up(report, &growing) {
-        notes.push(format!(
-            "Still warming up? The first snapshot is small ({}): take later ones to be sure.",
-            style.size_words(first)
-        ));
+        notes.push(format!("Still warming up? The first snapshot is small ({}): take later ones too.", style.size_words(first)));
     }
     if let Some((finding, step)) = growing.iter().filter(|finding| finding.members.len() > 1).find_map(|finding| {
         let steps = findings::steps(finding);
         finding.constant.then(|| steps.first().map(|&step| (finding, step))).flatten()
     }) {
         notes.push(format!(
-            "{}: every step was {}; with uneven load between snapshots (say 40, 110, 60) independent leaks separate.",
+            "Finding {}: every step was {}; with uneven load between snapshots (say 40, 110, 60 {}) independent leaks separate.",
             finding.rank,
-            text::signed_count(step)
+            text::signed_count(step),
+            style.ellipsis()
         ));
     }
     let noted = |wanted: fn(&crate::report::Trend) -> bool| {
@@ -153,10 +176,10 @@ fn trend_notes(report: &Report, style: &Style, notes: &mut Vec<String>) {
         report.groups.iter().chain(parts).any(|group| group.trend.as_ref().is_some_and(wanted))
     };
     if noted(|trend| trend.runtime) {
-        notes.push(format!("{}: the runtime's own code and metadata, never called a leak.", RUNTIME.trim()));
+        notes.push(format!("{} the runtime's own code and metadata: never called a leak", RUNTIME.trim()));
     }
     if noted(|trend| trend.inflates && !trend.runtime) {
-        notes.push(format!("{}: as many objects as before, but bigger: a container that grows.", INFLATES.trim()));
+        notes.push(format!("{} as many objects as before, but bigger: a container that grows", INFLATES.trim()));
     }
 }
 

@@ -15,7 +15,7 @@ use crate::text;
 pub(super) struct Table;
 
 /// Columns a long name gets before figures are left out for it.
-const NAME_WANTED: usize = 20;
+const NAME_WANTED: usize = 18;
 /// Columns a name gets in any case.
 const NAME_MIN: usize = 8;
 
@@ -29,12 +29,12 @@ impl Renderer for Table {
             return write_inputs(report, style, out);
         }
         for line in sentences::header(report, style) {
-            writeln!(out, "{line}")?;
+            writeln!(out, "{}", line.trim_end())?;
         }
         writeln!(out)?;
         for paragraph in findings::paragraphs(report, style) {
             for line in paragraph {
-                writeln!(out, "{}", paint(&line.text, line.mark, line.verdict, style))?;
+                writeln!(out, "{}", paint(line.text.trim_end(), line.mark, line.verdict, style))?;
             }
             writeln!(out)?;
         }
@@ -44,9 +44,7 @@ impl Renderer for Table {
             writeln!(out)?;
         }
         for note in notes {
-            for line in text::wrap(&note, style.width) {
-                writeln!(out, "{line}")?;
-            }
+            writeln!(out, "{}", text::wrap(note.split(' '), style.width, 2).join("\n"))?;
         }
         Ok(())
     }
@@ -67,19 +65,20 @@ impl Layout {
                 cells.chain([text::width(grid.columns[i].title)]).max().unwrap_or(0)
             })
             .collect();
-        let longest = grid.lines.iter().map(|line| 2 * line.depth + text::width(&line.name) + line.note.len()).max().unwrap_or(0);
+        let names = grid.lines.iter().map(|line| 2 * line.depth + text::width(&line.name) + line.note.len());
+        let longest = names.chain([text::width(&grid.title)]).max().unwrap_or(0);
         let wanted = longest.clamp(NAME_MIN, NAME_WANTED);
         let mut layout = Self { shown: vec![true; widths.len()], gap: 2, name: 0 };
         loop {
             let shown = || widths.iter().zip(&layout.shown).filter(|&(_, &shown)| shown);
             let figures: usize = shown().map(|(width, _)| width + layout.gap).sum();
             let room = width.saturating_sub(figures);
-            let next = (0..widths.len()).filter(|&i| layout.shown[i]).max_by_key(|&i| grid.columns[i].dispensable);
-            let next = next.filter(|&i| grid.columns[i].dispensable.is_some());
+            let ranks = grid.columns.iter().map(|column| column.dispensable);
+            let least = ranks.clone().zip(&layout.shown).filter_map(|(rank, shown)| rank.filter(|_| *shown)).max();
             if room < wanted && layout.gap > 1 {
                 layout.gap = 1;
-            } else if let Some(i) = next.filter(|_| room < wanted) {
-                layout.shown[i] = false;
+            } else if let Some(least) = least.filter(|_| room < wanted) {
+                layout.shown.iter_mut().zip(ranks).for_each(|(shown, rank)| *shown &= rank != Some(least));
             } else {
                 layout.name = room.max(NAME_MIN);
                 return layout;
@@ -96,7 +95,7 @@ fn write_grid(grid: &Grid, style: &Style, out: &mut dyn Write) -> io::Result<()>
     let layout = Layout::new(grid, style.width);
     let columns: Vec<Column> = layout.visible(&grid.columns).copied().collect();
     let mut table = plain_table();
-    table.set_header(columns.iter().map(|column| column.title).chain(["TYPE"]));
+    table.set_header(columns.iter().map(|column| column.title).map(str::to_owned).chain([style.fit(&grid.title, layout.name)]));
     for line in &grid.lines {
         let cells = layout.visible(&line.cells).cloned().chain([name_cell(line, layout.name, style)]);
         table.add_row(cells);
@@ -153,11 +152,13 @@ fn write_inputs(report: &Report, style: &Style, out: &mut dyn Write) -> io::Resu
     for (line, input) in table.lines().zip(&report.inputs) {
         let line = format!("{line}{}", style.fit(&style.safe(&input.path), room));
         let bad = (!input.complete).then_some(TrendVerdict::Leak);
-        writeln!(out, "{}", paint(&line, status(input).len(), bad, style))?;
-        let about = report.warnings.iter().filter(|warning| warning.input == Some(input.index));
-        for warning in input.warnings.iter().chain(about) {
-            for line in text::wrap(&style.safe(&warning.message), style.width.saturating_sub(4)) {
-                writeln!(out, "    {}", style.fit(&line, style.width.saturating_sub(4)))?;
+        writeln!(out, "{}", paint(line.trim_end(), status(input).len(), bad, style))?;
+        let own = input.warnings.iter().map(|warning| &warning.message);
+        let about = report.warnings.iter().filter(|warning| warning.input == Some(input.index)).map(|warning| &warning.message);
+        for message in own.chain(about.filter(|about| input.warnings.iter().all(|own| own.message != **about))) {
+            for line in text::wrap(style.safe(message).split(' '), style.width.saturating_sub(4), 0) {
+                let line = format!("    {}", style.fit(&line, style.width.saturating_sub(4)));
+                writeln!(out, "{}", line.trim_end())?;
             }
         }
     }

@@ -138,32 +138,66 @@ unsafe fn four_numbers(lanes: __m256i) -> (u64, u64, u32) {
 /// AVX2 must be present.
 #[target_feature(enable = "avx2,bmi1,lzcnt,popcnt")]
 unsafe fn decode(text: &[u8], ends: &[u32], layout: &Layout, records: &mut Records) {
-    const LOW: u64 = 0xffff_ffff;
     assert!(ends.iter().all(|&end| end as usize >= super::MARGIN && end as usize <= text.len()), "ends within the text");
-    records.reset(ends.len() / layout.fields);
-    for ends in ends.chunks_exact(layout.fields) {
+    records.resize(ends.len() / layout.fields);
+    // The layouts V8 writes, as constants.
+    match *layout {
+        Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6 } => {
+            let layout = Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6 };
+            // SAFETY: AVX2 is present and all ends are in range, here and below.
+            unsafe { decode_layout(text, ends, layout, records) }
+        }
+        Layout { fields: 6, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 5 } => {
+            let layout = Layout { fields: 6, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 5 };
+            // SAFETY: see above.
+            unsafe { decode_layout(text, ends, layout, records) }
+        }
+        // SAFETY: see above.
+        other => unsafe { decode_layout(text, ends, other, records) },
+    }
+}
+
+/// # Safety
+/// AVX2 must be present, and every end at least [`super::MARGIN`] and at most the length of the text.
+#[inline(always)]
+unsafe fn decode_layout(text: &[u8], ends: &[u32], layout: Layout, records: &mut Records) {
+    const LOW: u64 = 0xffff_ffff;
+    for (record, ends) in ends.chunks_exact(layout.fields).enumerate() {
         let end = |position: usize| ends[position] as usize;
-        let (kind_end, id_end, last) = (end(layout.kind), end(layout.id), end(layout.detachedness));
-        // SAFETY: every end is at least 16 and within the text (asserted above), so both loads of the id lie in it.
-        let (name_size, id, other) = unsafe {
-            four_numbers(_mm256_set_epi64x(
+        let (id_end, last) = (end(layout.id), end(layout.detachedness));
+        // SAFETY: every end is at least 16 and within the text, so all loads, the two of the id too, lie in it.
+        let ((name_size, id, other), kind, last) = unsafe {
+            let lanes = _mm256_set_epi64x(
                 eight_before(text, id_end - 8),
                 eight_before(text, id_end),
                 eight_before(text, end(layout.self_size)),
                 eight_before(text, end(layout.name)),
-            ))
+            );
+            (four_numbers(lanes), four_before(text, end(layout.kind)), four_before(text, last))
         };
-        let kind = two_digits(&[text[kind_end - 3], text[kind_end - 2], text[kind_end - 1]]);
-        let detached = text[last - 1] == b'2' && !text[last - 2].is_ascii_digit();
+        let kind = two_digits(&[kind[1], kind[2], kind[3]]);
+        let detached = last[3] == b'2' && !last[2].is_ascii_digit();
         let [name_other, size_other, id_other, id_front_other] = other.to_le_bytes();
         // A lane of eight digits may hold the end of a longer number; only the id has a lane for what comes before.
         let short = name_other != 0 && size_other != 0 && (id_other | id_front_other) != 0;
         if let (Some(kind), true) = (kind, short) {
             let front = if id_other == 0 { id >> 32 } else { 0 };
             #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
-            records.push(kind, name_size as u32, front * 100_000_000 + (id & LOW), name_size >> 32, detached);
+            let name = name_size as u32;
+            records.set(record, (kind, name, front * 100_000_000 + (id & LOW), name_size >> 32, detached));
         } else {
-            decode_exact(text, ends, layout, records);
+            decode_exact(text, ends, &layout, records, record);
         }
     }
+}
+
+/// The four bytes before `end`.
+///
+/// # Safety
+/// `end` must be at least 4 and at most the length of the text.
+#[inline(always)]
+unsafe fn four_before(text: &[u8], end: usize) -> [u8; 4] {
+    debug_assert!(end >= 4 && end <= text.len());
+    // SAFETY: the bytes end - 4 .. end lie in the text.
+    unsafe { text.as_ptr().add(end - 4).cast::<[u8; 4]>().read_unaligned() }
 }

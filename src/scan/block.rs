@@ -97,6 +97,49 @@ pub(super) fn for_each(text: &[u8], from: usize, to: usize, mut f: impl FnMut(*c
     }
 }
 
+/// Appends positions of set bits to a vector that has room for those of a whole text.
+pub(super) struct Positions<'v> {
+    vector: &'v mut Vec<u32>,
+    /// Bytes of text whose positions there is room for.
+    bytes_left: usize,
+}
+
+impl<'v> Positions<'v> {
+    /// Makes room for the number ends in `bytes` bytes of text.
+    pub(super) fn new(vector: &'v mut Vec<u32>, bytes: usize) -> Self {
+        // At most every second byte ends a number; a group of eight may be written beyond the last.
+        vector.reserve(bytes.div_ceil(64) * 32 + 8);
+        Self { vector, bytes_left: bytes.div_ceil(64) * 64 }
+    }
+
+    /// Appends `at` plus the position of each bit. No two bits are neighbours.
+    #[inline(always)]
+    pub(super) fn push(&mut self, mut bits: u64, at: usize) {
+        debug_assert_eq!(bits & bits << 1, 0);
+        let count = bits.count_ones() as usize;
+        assert!(self.bytes_left >= 64 && count <= 32);
+        self.bytes_left -= 64;
+        #[expect(clippy::cast_possible_truncation, reason = "the entry point checked that all positions fit")]
+        let at = at as u32;
+        let len = self.vector.len();
+        // SAFETY: `new` reserved 32 entries for each 64 bytes and eight more. What is written beyond `count` lies there too,
+        // and does not count.
+        unsafe {
+            let end = self.vector.as_mut_ptr().add(len);
+            let mut done = 0;
+            // Groups of eight, so that the loop's branch is nearly always predicted.
+            while done < count {
+                for i in 0..8 {
+                    end.add(done + i).write(at.wrapping_add(bits.trailing_zeros()));
+                    bits &= bits.wrapping_sub(1);
+                }
+                done += 8;
+            }
+            self.vector.set_len(len + count);
+        }
+    }
+}
+
 /// Writes the entry points of a kernel: each inlines the algorithms with `$vector`, under the attributes given.
 macro_rules! entry_points {
     ($vector:ty, $(#[$attribute:meta])* $($unsafety:ident)?) => {
@@ -119,13 +162,16 @@ macro_rules! entry_points {
             ends: &mut Vec<u32>,
         ) -> Option<$crate::scan::numbers::Stop> {
             let mut stop = None;
+            let mut local = *state;
+            let mut positions = $crate::scan::block::Positions::new(ends, to - from);
             $crate::scan::block::for_each(text, from, to, |block, at, len| {
                 // SAFETY: for_each gives 64 readable bytes; this function runs only with the instruction set it is written for.
-                let (after, stopped) = state.step(unsafe { $crate::scan::block::number_bytes::<$vector>(block) }, len);
-                $crate::scan::numbers::push_positions(after, at, ends);
+                let (after, stopped) = local.step(unsafe { $crate::scan::block::number_bytes::<$vector>(block) }, len);
+                positions.push(after, at);
                 stop = stopped.map(|offset| $crate::scan::numbers::Stop { at: at + offset });
                 stop.is_none()
             });
+            *state = local;
             stop
         }
 

@@ -29,6 +29,8 @@ mod sse2;
 pub use numbers::{Count, Layout, NumberState, Records, Stop};
 pub use strings::{StringMasks, StringState};
 
+pub use numbers::exact as number_before;
+
 /// Bytes that must lie before the first number handed to [`Kernel::decode`].
 pub const MARGIN: usize = 16;
 

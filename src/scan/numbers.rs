@@ -91,11 +91,13 @@ pub struct NumberState {
     number_before: u64,
     /// 1 if the last byte is a zero that begins a number: no digit may follow.
     zero_before: u64,
+    /// 1 if the last byte is white space right behind a number.
+    space_before: u64,
 }
 
 impl NumberState {
     /// Behind `[`: a number is to follow.
-    pub const START: Self = Self { digit_before: 0, number_before: 0, zero_before: 0 };
+    pub const START: Self = Self { digit_before: 0, number_before: 0, zero_before: 0, space_before: 0 };
 
     /// The state behind `text`, which is the end of an array read so far (`from` its beginning or any number's), so that reading
     /// can begin in its middle. Looks back no further than the last number's first digit.
@@ -104,11 +106,12 @@ impl NumberState {
         let digits = text.iter().rev().take_while(|b| b.is_ascii_digit()).count();
         if digits > 0 {
             let zero = digits == 1 && text.last() == Some(&b'0');
-            return Self { digit_before: 1, number_before: u64::MAX, zero_before: u64::from(zero) };
+            return Self { digit_before: 1, number_before: u64::MAX, zero_before: u64::from(zero), space_before: 0 };
         }
         let mark = text.iter().rev().find(|b| !matches!(b, b' ' | b'\n' | b'\r' | b'\t'));
         let number_before = if mark.is_some_and(u8::is_ascii_digit) { u64::MAX } else { 0 };
-        Self { digit_before: 0, number_before, zero_before: 0 }
+        let space_before = matches!(text, [.., b'0'..=b'9', b' ' | b'\n' | b'\r' | b'\t']);
+        Self { digit_before: 0, number_before, zero_before: 0, space_before: u64::from(space_before) }
     }
 
     /// Whether a number has been read that a comma or the end of the array may follow.
@@ -133,20 +136,39 @@ impl NumberState {
         let first = bytes.digit & !digit_before;
         let first_zero = first & bytes.zero;
         let leading_zero = (first_zero << 1 | self.zero_before) & bytes.digit;
-        let number_last = prefix_parity(first | bytes.comma) ^ self.number_before;
-        let out_of_turn = (first & !number_last) | (bytes.comma & number_last);
         let other = !(bytes.digit | bytes.comma | bytes.space);
-        let bad = (leading_zero | out_of_turn | other) & valid;
+        // As V8 writes it: a comma right behind each number, or behind one byte of white space. Then they take turns. A comma
+        // that was due before the block is not looked for here.
+        let comma_due = (after & !bytes.space) | (after & bytes.space) << 1 | self.space_before;
+        let overdue = self.number_before & !(self.digit_before | self.space_before).wrapping_neg();
+        let regular = ((comma_due ^ bytes.comma) | leading_zero | other) & valid == 0 && overdue == 0;
         self.digit_before = bytes.digit >> (len - 1) & 1;
         self.zero_before = first_zero >> (len - 1) & 1;
-        self.number_before = (number_last >> (len - 1) & 1).wrapping_neg();
+        self.space_before = (after & bytes.space) >> (len - 1) & 1;
+        if regular {
+            let last_is_number = if first > bytes.comma { u64::MAX } else { 0 };
+            self.number_before = if first | bytes.comma == 0 { self.number_before } else { last_is_number };
+            return (after, None);
+        }
+        self.irregular(bytes, first, leading_zero | other, after, len)
+    }
+
+    /// Takes in a block that may hold white space anywhere, or a mistake: all marks are looked at by their parity.
+    #[cold]
+    fn irregular(&mut self, bytes: NumberBytes, first: u64, wrong: u64, after: u64, len: u32) -> (u64, Option<usize>) {
+        let valid = low_bits(len);
+        let number_last = prefix_parity(first | bytes.comma) ^ self.number_before;
+        let out_of_turn = (first & !number_last) | (bytes.comma & number_last);
+        let bad = (wrong | out_of_turn) & valid;
         if bad == 0 {
+            self.number_before = (number_last >> (len - 1) & 1).wrapping_neg();
             return (after, None);
         }
         let stop = bad.trailing_zeros();
         let before = low_bits(stop + 1) >> 1;
         self.digit_before = 0;
         self.zero_before = 0;
+        self.space_before = 0;
         self.number_before = match (first | bytes.comma) & before {
             0 => self.carried(number_last, first, bytes.comma),
             marks => (first >> (63 - marks.leading_zeros()) & 1).wrapping_neg(),
@@ -159,27 +181,6 @@ impl NumberState {
     fn carried(&self, number_last: u64, first: u64, comma: u64) -> u64 {
         ((number_last ^ first ^ comma) & 1).wrapping_neg()
     }
-}
-
-/// Appends `at` plus the position of each bit.
-#[inline(always)]
-pub(super) fn push_positions(mut bits: u64, at: usize, positions: &mut Vec<u32>) {
-    let count = bits.count_ones() as usize;
-    #[expect(clippy::cast_possible_truncation, reason = "the entry point checked that all positions fit")]
-    let at = at as u32;
-    let old = positions.len();
-    // Groups of eight without a branch per bit: surplus entries are cut off again.
-    let mut group = [0_u32; 8];
-    let mut done = 0;
-    while done < count {
-        for slot in &mut group {
-            *slot = at.wrapping_add(bits.trailing_zeros());
-            bits &= bits.wrapping_sub(1);
-        }
-        positions.extend_from_slice(&group);
-        done += 8;
-    }
-    positions.truncate(old + count);
 }
 
 /// Where the wanted fields stand in a record.
@@ -247,29 +248,30 @@ impl Records {
         self.overflow = false;
     }
 
-    #[inline(always)]
-    pub(super) fn push(&mut self, kind: u32, name: u32, id: u64, self_size: u64, detached: bool) {
-        self.kind.push(kind);
-        self.name.push(name);
-        self.id.push(id);
-        self.self_size.push(self_size);
-        self.detached.push(detached);
+    /// Makes the columns `records` long; what stands in them is overwritten.
+    pub(super) fn resize(&mut self, records: usize) {
+        self.kind.resize(records, 0);
+        self.name.resize(records, 0);
+        self.id.resize(records, 0);
+        self.self_size.resize(records, 0);
+        self.detached.resize(records, false);
+        self.overflow = false;
     }
 
-    /// Makes room, so that `push` does not grow the columns one by one.
-    pub(super) fn reset(&mut self, records: usize) {
-        self.clear();
-        self.kind.reserve(records);
-        self.name.reserve(records);
-        self.id.reserve(records);
-        self.self_size.reserve(records);
-        self.detached.reserve(records);
+    #[inline(always)]
+    pub(super) fn set(&mut self, record: usize, (kind, name, id, self_size, detached): (u32, u32, u64, u64, bool)) {
+        self.kind[record] = kind;
+        self.name[record] = name;
+        self.id[record] = id;
+        self.self_size[record] = self_size;
+        self.detached[record] = detached;
     }
 }
 
 /// The number that ends before `end`, of any length; None past 2^64 - 1.
 #[inline]
-pub(super) fn exact(text: &[u8], end: usize) -> Option<u64> {
+#[must_use]
+pub fn exact(text: &[u8], end: usize) -> Option<u64> {
     let digits = text[..end].iter().rev().take_while(|b| b.is_ascii_digit()).count();
     text[end - digits..end].iter().try_fold(0_u64, |n, b| n.checked_mul(10)?.checked_add(u64::from(b - b'0')))
 }
@@ -277,15 +279,15 @@ pub(super) fn exact(text: &[u8], end: usize) -> Option<u64> {
 /// Decodes one record the exact way.
 #[cold]
 #[inline(never)]
-pub(super) fn decode_exact(text: &[u8], ends: &[u32], layout: &Layout, records: &mut Records) {
+pub(super) fn decode_exact(text: &[u8], ends: &[u32], layout: &Layout, records: &mut Records, record: usize) {
     let field = |position: usize| exact(text, ends[position] as usize);
     let small = |position: usize| field(position).and_then(|n| u32::try_from(n).ok());
     let parsed = (small(layout.kind), small(layout.name), field(layout.id), field(layout.self_size), field(layout.detachedness));
     if let (Some(kind), Some(name), Some(id), Some(self_size), Some(detachedness)) = parsed {
-        records.push(kind, name, id, self_size, detachedness == 2);
+        records.set(record, (kind, name, id, self_size, detachedness == 2));
     } else {
         records.overflow = true;
-        records.push(0, 0, 0, 0, false);
+        records.set(record, (0, 0, 0, 0, false));
     }
 }
 

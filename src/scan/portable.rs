@@ -96,8 +96,8 @@ fn sixteen_digits(text: &[u8], end: usize) -> Option<u64> {
 
 /// See [`Kernel::decode`](super::Kernel::decode).
 pub(super) fn decode(text: &[u8], ends: &[u32], layout: &Layout, records: &mut Records) {
-    records.reset(ends.len() / layout.fields);
-    for ends in ends.chunks_exact(layout.fields) {
+    records.resize(ends.len() / layout.fields);
+    for (record, ends) in ends.chunks_exact(layout.fields).enumerate() {
         let end = |position: usize| ends[position] as usize;
         let kind_end = end(layout.kind);
         let kind = two_digits(&[text[kind_end - 3], text[kind_end - 2], text[kind_end - 1]]);
@@ -107,9 +107,9 @@ pub(super) fn decode(text: &[u8], ends: &[u32], layout: &Layout, records: &mut R
         let last = end(layout.detachedness);
         let detached = text[last - 1] == b'2' && !text[last - 2].is_ascii_digit();
         if let (Some(kind), Some(name), Some(id), Some(self_size)) = (kind, name, id, self_size) {
-            records.push(kind, name, id, u64::from(self_size), detached);
+            records.set(record, (kind, name, id, u64::from(self_size), detached));
         } else {
-            decode_exact(text, ends, layout, records);
+            decode_exact(text, ends, layout, records, record);
         }
     }
 }

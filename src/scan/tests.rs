@@ -92,8 +92,9 @@ proptest! {
         let (ends, _, _) = naive::ends(&text.as_bytes()[MARGIN..]);
         let ends: Vec<u32> = ends.iter().map(|e| e + u32::try_from(MARGIN).unwrap()).collect();
         let mut expected = Records::default();
-        for (kind, name, id, size, detached) in &rows {
-            expected.push(*kind, *name, *id, *size, *detached == 2);
+        expected.resize(rows.len());
+        for (record, (kind, name, id, size, detached)) in rows.iter().enumerate() {
+            expected.set(record, (*kind, *name, *id, *size, *detached == 2));
         }
         for (name, kernel) in Kernel::all() {
             let mut records = Records::default();

@@ -17,6 +17,7 @@ use crate::source::Source;
 use header::Header;
 use tally::Tally;
 use text::Text;
+use verify::Facts;
 
 mod header;
 mod mapped;
@@ -24,6 +25,7 @@ mod nodes;
 mod strings;
 mod tally;
 mod text;
+mod verify;
 
 /// The format of V8's heap profiler.
 pub struct V8;
@@ -90,6 +92,9 @@ struct Parts<'a> {
     kernel: Kernel,
     want: Want<'a>,
     names_max: u64,
+    strings: u64,
+    facts: Facts,
+    edges_aside: Option<Aside>,
 }
 
 /// Reads a snapshot front to back, in bounded memory.
@@ -105,6 +110,9 @@ fn front_to_back(input: &mut dyn Read, kernel: Kernel, want: Want<'_>, names_max
         kernel,
         want,
         names_max,
+        strings: 0,
+        facts: Facts::default(),
+        edges_aside: None,
     };
     while text.rest().len() < BOM.len() && text.fill()? {}
     if text.rest().starts_with(BOM) {
@@ -127,7 +135,7 @@ fn front_to_back(input: &mut dyn Read, kernel: Kernel, want: Want<'_>, names_max
     }
     text.consume(1);
     let warnings = trailing(&mut text)?;
-    parts.finish(&text, warnings)
+    parts.finish(&mut text, warnings)
 }
 
 /// Checks what stands behind the outermost object.
@@ -206,7 +214,7 @@ impl<'a> Parts<'a> {
                     self.strings_aside = Some(put_aside(text)?);
                 }
             }
-            b"edges" => self.skip(text, "edges")?,
+            b"edges" => self.edges(text)?,
             b"trace_function_infos" => self.skip(text, "trace_function_infos")?,
             b"trace_tree" => self.skip(text, "trace_tree")?,
             b"samples" => self.skip(text, "samples")?,
@@ -218,7 +226,22 @@ impl<'a> Parts<'a> {
 
     fn skip(&self, text: &mut Text<'_>, section: &'static str) -> Result<(), ErrorKind> {
         text.section = section;
-        text.skip_value(&mut std::io::sink())
+        if self.want.verify { verify::value(text) } else { text.skip_value(&mut std::io::sink()) }
+    }
+
+    fn edges(&mut self, text: &mut Text<'_>) -> Result<(), ErrorKind> {
+        match &self.header {
+            Some(header) if self.want.verify => {
+                text.section = "edges";
+                self.facts.edges(text, header)
+            }
+            None if self.want.verify => {
+                text.section = "edges";
+                self.edges_aside = Some(put_aside(text)?);
+                Ok(())
+            }
+            _ => self.skip(text, "edges"),
+        }
     }
 
     fn nodes(&mut self, text: &mut Text<'_>) -> Result<(), ErrorKind> {
@@ -227,7 +250,8 @@ impl<'a> Parts<'a> {
         let dense = self.names_max.min(header.node_count.saturating_mul(4).max(1 << 16)).min(NAMES_TABLE_MAX);
         let mut tally = Tally::new(header, dense, self.want.identify);
         text.expect(b'[')?;
-        nodes::read(text, header, &mut tally)?;
+        let edge_count_sum = nodes::read(text, header, &mut tally, self.want.verify)?;
+        self.facts.nodes(edge_count_sum);
         self.name_max_offset = text.name_max_offset;
         self.tally = Some(tally);
         Ok(())
@@ -250,11 +274,12 @@ impl<'a> Parts<'a> {
             return Err(text.inconsistent(self.name_max_offset, problem));
         }
         self.names = Some(names);
+        self.strings = count;
         Ok(())
     }
 
     /// Reads what was put aside, and builds the snapshot.
-    fn finish(mut self, text: &Text<'_>, warnings: Vec<Warning>) -> Result<Snapshot, ErrorKind> {
+    fn finish(mut self, text: &mut Text<'_>, warnings: Vec<Warning>) -> Result<Snapshot, ErrorKind> {
         for (section, present) in [
             ("snapshot", self.header.is_some()),
             ("nodes", self.tally.is_some() || self.nodes_aside.is_some()),
@@ -269,6 +294,12 @@ impl<'a> Parts<'a> {
         }
         if let Some(mut aside) = self.strings_aside.take() {
             self.strings(&mut Text::new(&mut aside.file, aside.offset, self.kernel))?;
+        }
+        if let Some(mut aside) = self.edges_aside.take() {
+            self.edges(&mut Text::new(&mut aside.file, aside.offset, self.kernel))?;
+        }
+        if let (Some(header), true) = (&self.header, self.want.verify) {
+            self.facts.finish(text, header, self.strings)?;
         }
         match (self.header, self.tally, self.names) {
             (Some(header), Some(tally), Some(names)) => Ok(assemble(&header, vec![tally], &names, warnings)),

@@ -22,11 +22,14 @@ struct Decoder {
     layout: Layout,
     ends: Vec<u32>,
     records: Records,
+    /// Position of a field to be summed up, and the sum.
+    summed: Option<usize>,
+    sum: u64,
 }
 
 impl Decoder {
     fn new(kernel: Kernel, layout: Layout) -> Self {
-        Self { kernel, layout, ends: Vec::new(), records: Records::default() }
+        Self { kernel, layout, ends: Vec::new(), records: Records::default(), summed: None, sum: 0 }
     }
 
     /// Counts the whole records among `ends` and keeps the rest.
@@ -34,15 +37,22 @@ impl Decoder {
         let whole = self.ends.len() / self.layout.fields * self.layout.fields;
         self.kernel.decode(text, &self.ends[..whole], &self.layout, &mut self.records);
         tally.add(&self.records)?;
+        if let Some(field) = self.summed {
+            for ends in self.ends[..whole].chunks_exact(self.layout.fields) {
+                let value = crate::scan::number_before(text, ends[field] as usize).ok_or(Fault::Overflow)?;
+                self.sum = self.sum.saturating_add(value);
+            }
+        }
         self.ends.drain(..whole);
         Ok(())
     }
 }
 
-/// Reads the rest of the array behind `[`, up to and including `]`.
-pub(super) fn read(text: &mut Text<'_>, header: &Header, tally: &mut Tally<'_>) -> Result<(), ErrorKind> {
+/// Reads the rest of the array behind `[`, up to and including `]`. Returns the sum of the `edge_count` fields, if it is wanted.
+pub(super) fn read(text: &mut Text<'_>, header: &Header, tally: &mut Tally<'_>, sum_edges: bool) -> Result<u64, ErrorKind> {
     let start = text.offset();
     let mut decoder = Decoder::new(text.kernel, header.layout);
+    decoder.summed = header.edge_count_field.filter(|_| sum_edges);
     let mut state = NumberState::START;
     // Position in the window up to which number ends are known.
     let mut scanned = text.window().1;
@@ -61,12 +71,15 @@ pub(super) fn read(text: &mut Text<'_>, header: &Header, tally: &mut Tally<'_>) 
             let position = stop.at;
             let (_, begin) = text.window();
             text.consume(position - begin);
-            return finish(text, header, tally, state, decoder.ends.len(), name_max);
+            finish(text, header, tally, state, decoder.ends.len(), name_max)?;
+            return Ok(decoder.sum);
         }
         scanned = to;
         // Ends that are left over lie before `scanned`: what they end is still in the window.
-        if let Some(last) = last {
-            let (_, begin) = text.window();
+        let (_, begin) = text.window();
+        if decoder.ends.is_empty() && !state.in_number() {
+            text.consume(scanned - begin);
+        } else if let Some(last) = last {
             text.consume(last - begin);
         }
         if scanned == text.window().0.len() {

@@ -202,6 +202,39 @@ pub(super) fn read(text: &mut Text<'_>, wanted: &[u32], mut found: impl FnMut(u3
     }
 }
 
+/// Reads one string, from its opening quote on, checking its escapes and that it is UTF-8.
+pub(super) fn one(text: &mut Text<'_>) -> Result<(), ErrorKind> {
+    text.expect(b'"')?;
+    let length = loop {
+        if let Some(length) = length(text.rest()) {
+            break length;
+        }
+        if !text.fill()? {
+            let rest = text.rest().len();
+            text.consume(rest);
+            return Err(text.unexpected("the end of a string"));
+        }
+    };
+    let raw = &text.rest()[..length];
+    let mut problem = raw.iter().position(|&b| b < 0x20).map(|at| (at, "no unescaped control character in a string"));
+    let mut at = 0;
+    while problem.is_none() && at < raw.len() {
+        let Some(backslash) = memchr::memchr(b'\\', &raw[at..]) else { break };
+        at += backslash + 1;
+        problem = check_escape(raw, at).err().map(|problem| (problem.at, problem.expected));
+        at += 1;
+    }
+    if problem.is_none() {
+        problem = std::str::from_utf8(raw).err().map(|error| (error.valid_up_to(), "UTF-8 text"));
+    }
+    if let Some((at, expected)) = problem {
+        text.consume(at);
+        return Err(text.unexpected(expected));
+    }
+    text.consume(length + 1);
+    Ok(())
+}
+
 /// At most `at`, less up to three bytes so that no UTF-8 character is cut.
 fn character_border(text: &[u8], at: usize) -> usize {
     if at >= text.len() {

@@ -140,10 +140,10 @@ impl<'a> Tally<'a> {
         if records.overflow {
             return Err(Fault::Overflow);
         }
-        self.slot_of.clear();
+        self.slot_of.resize(records.len(), 0);
         let (mut name_max, mut size_sum, mut overflow) = (self.name_max, self.self_size, false);
         let fields = records.kind.iter().zip(&records.name).zip(&records.self_size).zip(&records.detached);
-        for (((&kind, &name), &self_size), &detached) in fields {
+        for (i, (((&kind, &name), &self_size), &detached)) in fields.enumerate() {
             let Some(rule) = self.rules.get(kind as usize) else { return Err(Fault::Kind(kind)) };
             name_max = name_max.max(name);
             #[expect(clippy::cast_possible_truncation, reason = "below the number of rules, which fits")]
@@ -159,7 +159,7 @@ impl<'a> Tally<'a> {
             let (sum, carry) = size_sum.overflowing_add(self_size);
             size_sum = sum;
             overflow |= carry;
-            self.slot_of.push(slot);
+            self.slot_of[i] = slot;
         }
         self.name_max = name_max;
         self.self_size = size_sum;

@@ -1,0 +1,294 @@
+//! The thorough look of `heapdiff verify`: every section is parsed, and what refers to something refers to something that is
+//! there.
+
+use super::header::Header;
+use super::text::Text;
+use crate::error::ErrorKind;
+use crate::text::count;
+
+/// What is gathered on the way, to be compared once everything has been read.
+#[derive(Debug, Default)]
+pub(super) struct Facts {
+    /// Highest string index that an edge uses as a name, and where.
+    name_max: Option<(u64, u64)>,
+    edges_seen: bool,
+    edge_count_sum: u64,
+}
+
+/// Edge types whose second field is a number rather than a name.
+const NUMBERED: [&str; 2] = ["element", "hidden"];
+
+impl Facts {
+    /// Notes the number of edges that the nodes announce.
+    pub(super) fn nodes(&mut self, edge_count_sum: u64) {
+        self.edge_count_sum = edge_count_sum;
+    }
+
+    /// Reads the `edges` array.
+    pub(super) fn edges(&mut self, text: &mut Text<'_>, header: &Header) -> Result<(), ErrorKind> {
+        let Some(fields) = &header.edge_fields else {
+            return Err(text.inconsistent(text.offset(), "the header's meta lists no edge_fields".to_owned()));
+        };
+        let numbered: Vec<bool> = fields.kinds.iter().map(|kind| NUMBERED.contains(&kind.as_str())).collect();
+        let targets = header.node_count.saturating_mul(header.layout.fields as u64);
+        let (mut field, mut edges, mut kind) = (0, 0_u64, None);
+        let mut problem = None;
+        integers(text, |value, offset| {
+            let wrong = |message: String| Some((offset, message));
+            if Some(field) == fields.kind {
+                kind = usize::try_from(value).ok().and_then(|kind| numbered.get(kind)).copied();
+                if kind.is_none() {
+                    problem = wrong(format!("edge type {value} is out of range: the header lists {}", numbered.len()));
+                }
+            } else if Some(field) == fields.name_or_index && kind == Some(false) {
+                match u64::try_from(value) {
+                    Ok(name) if self.name_max.is_none_or(|(max, _)| name > max) => self.name_max = Some((name, offset)),
+                    Ok(_) => {}
+                    Err(_) => problem = wrong(format!("{value} is no string index")),
+                }
+            } else if Some(field) == fields.to_node {
+                let target = u64::try_from(value).ok().filter(|&target| target < targets);
+                match target {
+                    None => problem = wrong(format!("to_node {value} lies outside the nodes")),
+                    Some(target) if !target.is_multiple_of(header.layout.fields as u64) => {
+                        problem = wrong(format!("to_node {value} is not the beginning of a node"));
+                    }
+                    Some(_) => {}
+                }
+            }
+            field += 1;
+            if field == fields.fields {
+                field = 0;
+                edges += 1;
+            }
+            problem.is_none()
+        })?;
+        if let Some((offset, problem)) = problem {
+            return Err(text.inconsistent(offset, problem));
+        }
+        self.edges_seen = true;
+        if field != 0 {
+            let problem = format!("the array ends inside a record of {} fields", fields.fields);
+            return Err(text.inconsistent(text.offset(), problem));
+        }
+        if edges != header.edge_count {
+            let problem =
+                format!("{} edges, but the header announces {} (file damaged?)", count(edges), count(header.edge_count));
+            return Err(text.inconsistent(text.offset(), problem));
+        }
+        Ok(())
+    }
+
+    /// Compares what was gathered.
+    pub(super) fn finish(&self, text: &mut Text<'_>, header: &Header, strings: u64) -> Result<(), ErrorKind> {
+        text.section = "edges";
+        if !self.edges_seen {
+            return Err(text.inconsistent(text.offset(), "the section is missing".to_owned()));
+        }
+        if header.edge_count_field.is_some() && self.edge_count_sum != header.edge_count {
+            let problem = format!(
+                "the nodes' edge_count fields add up to {}, but there are {} edges",
+                count(self.edge_count_sum),
+                count(header.edge_count)
+            );
+            return Err(text.inconsistent(text.offset(), problem));
+        }
+        match self.name_max {
+            Some((name, offset)) if name >= strings => {
+                let problem = format!("an edge's name is string {}, but the file has {} strings", count(name), count(strings));
+                Err(text.inconsistent(offset, problem))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Reads an array of whole numbers, which may be negative, and calls `f` with each and its offset until it returns false.
+fn integers(text: &mut Text<'_>, mut f: impl FnMut(i128, u64) -> bool) -> Result<(), ErrorKind> {
+    text.expect(b'[')?;
+    if text.peek_token()? == Some(b']') {
+        text.consume(1);
+        return Ok(());
+    }
+    loop {
+        text.peek_token()?;
+        let offset = text.offset();
+        let value = integer(text)?;
+        if !f(value, offset) {
+            return Ok(());
+        }
+        match text.peek_token()? {
+            Some(b',') => text.consume(1),
+            Some(b']') => {
+                text.consume(1);
+                return Ok(());
+            }
+            _ => return Err(text.unexpected("\",\" or \"]\"")),
+        }
+    }
+}
+
+/// Most characters of a number that is looked at.
+const DIGITS_MAX: usize = 39;
+
+fn integer(text: &mut Text<'_>) -> Result<i128, ErrorKind> {
+    while text.rest().len() <= DIGITS_MAX && text.fill()? {}
+    let rest = text.rest();
+    let negative = rest.first() == Some(&b'-');
+    let digits = &rest[usize::from(negative)..];
+    let length = digits.iter().take(DIGITS_MAX).take_while(|b| b.is_ascii_digit()).count();
+    let well_formed = length > 0 && length < DIGITS_MAX && (length == 1 || digits[0] != b'0');
+    if !well_formed || matches!(digits.get(length), Some(b'.' | b'e' | b'E')) {
+        return Err(text.unexpected("a whole number"));
+    }
+    let value = digits[..length].iter().fold(0_i128, |value, b| value * 10 + i128::from(b - b'0'));
+    text.consume(length + usize::from(negative));
+    Ok(if negative { -value } else { value })
+}
+
+/// What may come next in a JSON value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Next {
+    Value,
+    /// A value, or the end of an empty array.
+    FirstElement,
+    /// A key, or the end of an empty object.
+    FirstKey,
+    Key,
+    /// A comma or the end of what is open.
+    More,
+}
+
+/// Reads one value of any kind, checking that it is JSON; nesting may be as deep as memory allows.
+pub(super) fn value(text: &mut Text<'_>) -> Result<(), ErrorKind> {
+    let mut open: Vec<u8> = Vec::new();
+    let mut next = Next::Value;
+    loop {
+        let byte = text.peek_token()?;
+        next = match (next, byte) {
+            (Next::FirstElement, Some(b']')) | (Next::FirstKey, Some(b'}')) => {
+                text.consume(1);
+                open.pop();
+                Next::More
+            }
+            (Next::Value | Next::FirstElement, Some(b'[')) => {
+                text.consume(1);
+                open.push(b'[');
+                Next::FirstElement
+            }
+            (Next::Value | Next::FirstElement, Some(b'{')) => {
+                text.consume(1);
+                open.push(b'{');
+                Next::FirstKey
+            }
+            (Next::Value | Next::FirstElement, Some(_)) => {
+                scalar(text)?;
+                Next::More
+            }
+            (Next::FirstKey | Next::Key, Some(b'"')) => {
+                super::strings::one(text)?;
+                text.expect(b':')?;
+                Next::Value
+            }
+            (Next::FirstKey, _) => return Err(text.unexpected("a key or \"}\"")),
+            (Next::Key, _) => return Err(text.unexpected("a key")),
+            (Next::More, Some(b',')) => {
+                text.consume(1);
+                if open.last() == Some(&b'[') { Next::Value } else { Next::Key }
+            }
+            (Next::More, Some(b']' | b'}')) if byte == open.last().map(|&open| closing(open)) => {
+                text.consume(1);
+                open.pop();
+                Next::More
+            }
+            (Next::More, _) => {
+                return Err(text.unexpected(if open.last() == Some(&b'[') { "\",\" or \"]\"" } else { "\",\" or \"}\"" }));
+            }
+            (Next::Value | Next::FirstElement, None) => return Err(text.unexpected("a value")),
+        };
+        if next == Next::More && open.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+fn closing(open: u8) -> u8 {
+    if open == b'[' { b']' } else { b'}' }
+}
+
+/// Reads a string, number, `true`, `false` or `null`.
+fn scalar(text: &mut Text<'_>) -> Result<(), ErrorKind> {
+    const LONGEST: usize = 4096;
+    if text.peek()? == Some(b'"') {
+        return super::strings::one(text);
+    }
+    while text.rest().len() < LONGEST && text.fill()? {}
+    let length = text.rest().iter().take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.')).count();
+    let valid = match &text.rest()[..length] {
+        b"true" | b"false" | b"null" => true,
+        number => is_number(number),
+    };
+    if !valid {
+        return Err(text.unexpected("a value"));
+    }
+    text.consume(length);
+    Ok(())
+}
+
+/// Whether text is a number of JSON.
+fn is_number(text: &[u8]) -> bool {
+    let digits = |text: &[u8]| text.iter().take_while(|b| b.is_ascii_digit()).count();
+    let rest = text.strip_prefix(b"-").unwrap_or(text);
+    let whole = digits(rest);
+    if whole == 0 || whole > 1 && rest[0] == b'0' {
+        return false;
+    }
+    let mut rest = &rest[whole..];
+    if let Some(fraction) = rest.strip_prefix(b".") {
+        let length = digits(fraction);
+        if length == 0 {
+            return false;
+        }
+        rest = &fraction[length..];
+    }
+    if let Some(exponent) = rest.strip_prefix(b"e").or_else(|| rest.strip_prefix(b"E")) {
+        let exponent = exponent.strip_prefix(b"+").or_else(|| exponent.strip_prefix(b"-")).unwrap_or(exponent);
+        let length = digits(exponent);
+        return length > 0 && length == exponent.len();
+    }
+    rest.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scan::Kernel;
+
+    fn accepts(json: &str) -> bool {
+        let mut input = json.as_bytes();
+        let mut text = Text::new(&mut input, 0, Kernel::best());
+        value(&mut text).is_ok() && text.peek_token().unwrap().is_none()
+    }
+
+    #[test]
+    fn values_are_those_serde_json_accepts() {
+        let fragments = ["[", "]", "{", "}", ",", ":", "\"a\"", "1", "-0", "0.5", "1e9", "01", "true", "nul", "\"\\u12\"", " "];
+        let mut seed = 1_u64;
+        for _ in 0..20_000 {
+            let mut json = String::new();
+            for _ in 0..seed >> 33 & 7 {
+                seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                json.push_str(fragments[(seed >> 40) as usize % fragments.len()]);
+            }
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            // Numbers of any size are JSON: the oracle must not turn them into floating-point numbers.
+            assert_eq!(accepts(&json), serde_json::from_str::<serde::de::IgnoredAny>(&json).is_ok(), "{json}");
+        }
+    }
+
+    #[test]
+    fn nesting_may_be_deep() {
+        assert!(accepts(&format!("{}1{}", "[".repeat(1_000_000), "]".repeat(1_000_000))));
+        assert!(!accepts(&format!("{}1{}", "[".repeat(1_000_000), "]".repeat(999_999))));
+    }
+}
