@@ -2,5 +2,6 @@
 //! figures shown, and golden reports.
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
+mod expected;
 mod reader;
 mod support;

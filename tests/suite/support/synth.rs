@@ -119,7 +119,16 @@ impl Style {
         Self { fields: vec!["type", "name", "id", "self_size", "edge_count", "trace_node_id"], ..Self::classic() }
     }
 
-    /// Only what a comparison needs.
+    /// The four sections that every producer writes, and no field that is not needed.
+    pub(crate) fn required() -> Self {
+        Self {
+            fields: vec!["type", "name", "id", "self_size", "edge_count"],
+            sections: vec!["snapshot", "nodes", "edges", "strings"],
+            ..Self::new()
+        }
+    }
+
+    /// Only what a comparison of groups needs: not a file that a producer writes.
     pub(crate) fn bare() -> Self {
         Self { fields: vec!["type", "name", "id", "self_size"], sections: vec!["snapshot", "nodes", "strings"], ..Self::new() }
     }
@@ -134,7 +143,7 @@ impl Style {
             ("reversed", Self::reversed()),
             ("unknown", Self::unknown()),
             ("old", Self::old()),
-            ("bare", Self::bare()),
+            ("required", Self::required()),
         ]
     }
 }
