@@ -5,3 +5,4 @@
 mod expected;
 mod reader;
 mod support;
+mod truncation;
