@@ -313,3 +313,36 @@ fn numbers_that_json_does_not_know_are_refused() {
         assert!(message.contains("nodes: ") && names_section_and_offset(message), "{bad}: {message}");
     }
 }
+
+#[test]
+fn a_type_listed_twice_is_one_kind() {
+    let folder = folder();
+    let content = synth::file(&[object("object", "A", 1, 8), object("closure", "A", 3, 16)], &Style::new());
+    let content = String::from_utf8(content).unwrap().replacen("\"closure\"", "\"object\"", 1);
+    let summary = run(&["summary", &put(folder.path(), "content", content.as_bytes())]).json();
+    assert_eq!(summary["groups"], serde_json::json!([["object", "A", 2, 24]]));
+}
+
+#[test]
+fn verify_needs_fields_of_edges_to_check_them() {
+    let folder = folder();
+    let content = String::from_utf8(synth::file(&objects(&mut Rng(6), 10), &Style::new())).unwrap();
+    for field in ["[\"type\",\"name_or_index\"", "\"name_or_index\"", "\"to_node\""] {
+        let content = content.replacen(&format!("\"edge_fields\":[\"type\",\"name_or_index\",\"to_node\"]"), "\"edge_fields\":FIELDS", 1);
+        let fields = "[\"type\",\"name_or_index\",\"to_node\"]".replace(field, &field.replace('e', "x"));
+        let content = content.replace("FIELDS", &fields);
+        run(&["verify", &put(folder.path(), "content", content.as_bytes())]).refusal();
+    }
+}
+
+#[test]
+fn verify_refuses_what_is_not_utf8_wherever_it_stands() {
+    let folder = folder();
+    let content = synth::file(&objects(&mut Rng(7), 10), &Style { padding: 3, ..Style::unknown() });
+    for key in ["ppp", "\"deep\"", "script_id", "x-notes-3"] {
+        let at = content.windows(key.len()).position(|window| window == key.as_bytes()).unwrap();
+        let mut broken = content.clone();
+        broken[at + 1] = 0xff;
+        run(&["verify", &put(folder.path(), "content", &broken)]).refusal();
+    }
+}

@@ -201,8 +201,12 @@ pub(crate) fn read(path: &str, verify: bool) -> Result<Snapshot, ErrorKind> {
 
 /// The groups of a snapshot.
 pub(crate) fn groups(snapshot: &Snapshot) -> Groups {
-    let groups = snapshot.groups.iter();
-    groups.map(|g| ((g.kind.clone(), g.name.clone()), (g.count, g.self_size))).collect()
+    let mut groups = Groups::new();
+    for group in &snapshot.groups {
+        let sums = groups.entry((group.kind.clone(), group.name.clone())).or_default();
+        *sums = (sums.0 + group.count, sums.1 + group.self_size);
+    }
+    groups
 }
 
 /// The groups of a summary.

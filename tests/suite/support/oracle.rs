@@ -26,8 +26,27 @@ pub(crate) struct Plain {
 }
 
 #[derive(Deserialize)]
+struct Header {
+    meta: Meta,
+    node_count: u64,
+    edge_count: u64,
+    #[serde(default)]
+    extra_native_bytes: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Meta {
+    node_fields: Vec<String>,
+    node_types: Vec<Value>,
+    #[serde(default)]
+    edge_fields: Option<Vec<String>>,
+    #[serde(default)]
+    edge_types: Option<Vec<Value>>,
+}
+
+#[derive(Deserialize)]
 struct Document {
-    snapshot: Value,
+    snapshot: Header,
     nodes: Vec<u64>,
     strings: Vec<String>,
     #[serde(default)]
@@ -47,22 +66,16 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Plain, String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
     let document: Document = serde_json::from_str(&without_lone_surrogates(text)).map_err(|error| error.to_string())?;
-    let Document { snapshot, nodes, strings, .. } = document;
-    let _ = (document.edges, document.trace_function_infos, document.trace_tree, document.samples, document.locations);
-    let list = |value: &Value| -> Result<Vec<String>, String> {
-        let strings = value.as_array().ok_or("not a list")?.iter();
-        strings.map(|s| s.as_str().map(str::to_owned).ok_or_else(|| "not a string".to_owned())).collect()
-    };
-    let meta = &snapshot["meta"];
-    let fields = list(&meta["node_fields"])?;
+    let Document { snapshot, nodes, strings, edges, trace_function_infos, trace_tree, samples, locations } = document;
+    let _ = (edges, trace_function_infos, trace_tree, samples, locations);
+    let Header { meta, node_count, edge_count, extra_native_bytes: _ } = snapshot;
+    let fields = &meta.node_fields;
     let place = |name: &str| fields.iter().position(|field| field == name);
     let need = |name: &str| place(name).ok_or(format!("no {name}"));
     let (kind, name, id, size) = (need("type")?, need("name")?, need("id")?, need("self_size")?);
-    let kinds = list(&meta["node_types"][kind])?;
+    let kinds = names(&meta.node_types, kind)?;
     let detachedness = place("detachedness");
-    let count = snapshot["node_count"].as_u64().ok_or("no node_count")?;
-    let edge_count = snapshot["edge_count"].as_u64().ok_or("no edge_count")?;
-    if !nodes.len().is_multiple_of(fields.len()) || u64::try_from(nodes.len() / fields.len()).unwrap() != count {
+    if !nodes.len().is_multiple_of(fields.len()) || u64::try_from(nodes.len() / fields.len()).unwrap() != node_count {
         return Err("node_count and nodes disagree".to_owned());
     }
     let mut read = Vec::new();
@@ -75,6 +88,11 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Plain, String> {
     }
     read.iter().try_fold(0_u64, |sum, node| sum.checked_add(node.self_size)).ok_or("the sizes pass 2^64")?;
     Ok(Plain { nodes: read, edge_count })
+}
+
+/// The type names that the entry of a field lists.
+fn names(types: &[Value], field: usize) -> Result<Vec<String>, String> {
+    serde_json::from_value(types.get(field).cloned().unwrap_or_default()).map_err(|error| error.to_string())
 }
 
 /// The name of the (kind, name) group a node counts in.
@@ -193,4 +211,45 @@ pub(crate) fn without_lone_surrogates(json: &str) -> String {
     }
     out.push_str(rest);
     out
+}
+
+/// As [`read`], and everything in the file has to be right: edges are looked at, too.
+pub(crate) fn read_all(bytes: &[u8]) -> Result<Plain, String> {
+    #[derive(Deserialize)]
+    struct Edges {
+        snapshot: Header,
+        nodes: Vec<u64>,
+        edges: Vec<i64>,
+        strings: Vec<IgnoredAny>,
+    }
+    let plain = read(bytes)?;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let text = without_lone_surrogates(std::str::from_utf8(bytes).map_err(|error| error.to_string())?);
+    let Edges { snapshot, nodes, edges, strings } = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let node_fields = snapshot.meta.node_fields;
+    let edge_fields = snapshot.meta.edge_fields.ok_or("no edge_fields")?;
+    let place = |name: &str| edge_fields.iter().position(|field| field == name).ok_or(format!("no {name}"));
+    let (kind, name, to_node) = (place("type")?, place("name_or_index")?, place("to_node")?);
+    let kinds = names(&snapshot.meta.edge_types.unwrap_or_default(), kind)?;
+    if edges.len() != edge_fields.len() * usize::try_from(plain.edge_count).map_err(|error| error.to_string())? {
+        return Err("edge_count and edges disagree".to_owned());
+    }
+    let below = |value: i64, limit: usize| usize::try_from(value).ok().filter(|&value| value < limit);
+    for edge in edges.chunks(edge_fields.len()) {
+        let kind = below(edge[kind], kinds.len()).ok_or("edge type out of range")?;
+        if !matches!(&kinds[kind][..], "element" | "hidden") {
+            below(edge[name], strings.len()).ok_or("edge name out of range")?;
+        }
+        let target = below(edge[to_node], nodes.len()).ok_or("to_node out of range")?;
+        if target % node_fields.len() != 0 {
+            return Err("to_node misaligned".to_owned());
+        }
+    }
+    if let Some(place) = node_fields.iter().position(|field| field == "edge_count") {
+        let counts = nodes.chunks(node_fields.len()).map(|record| u128::from(record[place])).sum::<u128>();
+        if counts != u128::from(plain.edge_count) {
+            return Err("the nodes' edge counts do not add up".to_owned());
+        }
+    }
+    Ok(plain)
 }
