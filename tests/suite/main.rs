@@ -1,0 +1,9 @@
+//! The program against facts from outside: a plain reader, real files, the reference viewer's figures, identities of the
+//! figures shown, and golden reports.
+#![allow(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
+
+mod expected;
+mod mutation;
+mod reader;
+mod support;
+mod truncation;

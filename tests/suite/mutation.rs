@@ -1,0 +1,148 @@
+//! Damaged files: the reader and the plain reader both refuse, or both agree.
+//!
+//! The default read looks at header, nodes and strings; what lies between nodes and strings it may skip. Where only that part is
+//! damaged it may accept, and then finds what it found in the whole file. `verify` skips nothing.
+
+use std::ops::Range;
+
+use crate::support::synth::{self, Style, objects};
+use crate::support::{Rng, folder, groups, oracle, put, read};
+
+/// A file, and the parts of it that the default read may skip.
+struct Whole {
+    content: Vec<u8>,
+    skipped: Vec<Range<usize>>,
+}
+
+impl Whole {
+    fn new(style: &Style, rng: &mut Rng) -> Self {
+        let content = synth::file(&objects(rng, 12), style);
+        oracle::read_all(&content).unwrap();
+        let text = std::str::from_utf8(&content).unwrap();
+        // Where the sections begin, with the comma or brace before them.
+        let begin = |(i, &section): (usize, &&str)| {
+            let key = if section == "unknown" { format!("\"x-notes-{i}\"") } else { format!("\"{section}\"") };
+            text[..text.rfind(&key).unwrap()].rfind(['{', ',']).unwrap()
+        };
+        let mut begins: Vec<usize> = style.sections.iter().enumerate().map(begin).collect();
+        begins.push(text.rfind('}').unwrap());
+        let ranges = begins.windows(2).map(|pair| pair[0]..pair[1]).zip(&style.sections);
+        let skipped = ranges.filter(|(_, section)| !["snapshot", "nodes", "strings"].contains(section)).map(|(range, _)| range);
+        Self { skipped: skipped.collect(), content }
+    }
+
+    fn skips(&self, at: usize) -> bool {
+        self.skipped.iter().any(|range| range.contains(&at))
+    }
+
+    /// The whole file with something else in place of a stretch, and the same without what the default read may skip.
+    fn with(&self, stretch: Range<usize>, other: &[u8]) -> (Vec<u8>, Vec<u8>) {
+        // The same bytes appear when a repeated stretch is put in at its beginning.
+        let before = stretch.start.saturating_sub(other.len());
+        let repeats = stretch.is_empty() && self.content[before..stretch.start] == *other;
+        let within = stretch.clone().all(|at| self.skips(at)) && self.skips(stretch.start) || repeats && self.skips(before);
+        let mut content = self.content.clone();
+        content.splice(stretch, other.iter().copied());
+        let seen = if within { self.content.clone() } else { content.clone() };
+        (content, seen)
+    }
+
+    /// Damages the file: its bytes, and those with the damage undone that the default read may skip.
+    fn damaged(&self, rng: &mut Rng) -> (Vec<u8>, Vec<u8>) {
+        let length = self.content.len();
+        let at = rng.below(length);
+        match rng.below(7) {
+            0 => self.with(at..at + 1, &[self.content[at] ^ 1 << rng.below(8)]),
+            1 => self.with(at..at, &[*rng.pick(b"0123456789,[]{}\"\\:-.e \n\0\x80u")]),
+            2 => self.with(at..length.min(at + 1 + rng.below(4)), &[]),
+            3 => self.with(at..at + 1, &[*rng.pick(b"0123456789,[]{}\"\\")]),
+            4 => self.swapped(rng),
+            5 => {
+                let end = length.min(at + 1 + rng.below(60));
+                self.with(end..end, &self.content[at..end])
+            }
+            _ => {
+                // A digit becomes another: the file stays JSON.
+                let digits: Vec<usize> = (0..length).filter(|&at| self.content[at].is_ascii_digit()).collect();
+                let at = *rng.pick(&digits);
+                self.with(at..at + 1, &[b'0' + u8::try_from(rng.below(10)).unwrap()])
+            }
+        }
+    }
+
+    /// Two stretches change places.
+    fn swapped(&self, rng: &mut Rng) -> (Vec<u8>, Vec<u8>) {
+        let half = self.content.len() / 2;
+        let size = 1 + rng.below(40);
+        let (a, b) = (rng.below(half - size), half + rng.below(half - size));
+        let mut content = self.content.clone();
+        (0..size).for_each(|i| content.swap(a + i, b + i));
+        let seen = content.iter().enumerate().map(|(at, &byte)| if self.skips(at) { self.content[at] } else { byte });
+        (content.clone(), seen.collect())
+    }
+}
+
+/// Damages files of a style many times; returns how often they were refused and accepted by `verify`.
+fn damage(name: &str, style: &Style, rng: &mut Rng, faults: &mut Vec<String>) -> (usize, usize) {
+    let folder = folder();
+    let (mut refused, mut accepted) = (0, 0);
+    for round in 0..250 {
+        let mut round_rng = Rng(rng.next() ^ round);
+        let whole = Whole::new(style, &mut round_rng);
+        let (content, seen) = whole.damaged(&mut round_rng);
+        let path = put(folder.path(), "content", &content);
+        let mut fault = |what: String| faults.push(format!("{name}: {what}: {}", difference(&whole.content, &content)));
+        // In the header, too, only what is needed is looked at.
+        let lossy = String::from_utf8_lossy(&seen).into_owned().into_bytes();
+        match (read(&path, false), oracle::read(&content), oracle::read(&lossy)) {
+            (Ok(found), Ok(expected), _) | (Ok(found), Err(_), Ok(expected)) => {
+                if groups(&found) != expected.groups() {
+                    fault("other groups".to_owned());
+                }
+            }
+            (Ok(_), Err(error), Err(_)) => fault(format!("accepted, although {error}")),
+            (Err(error), Ok(_), _) => fault(error.to_string()),
+            (Err(_), Err(_), _) => {}
+        }
+        match (read(&path, true), oracle::read_all(&content)) {
+            (Ok(found), Ok(expected)) if groups(&found) != expected.groups() => fault("verify: other groups".to_owned()),
+            (Ok(_), Err(error)) => fault(format!("verify accepts, although {error}")),
+            (Err(error), Ok(_)) => fault(format!("verify: {error}")),
+            (Ok(_), Ok(_)) => accepted += 1,
+            (Err(_), Err(_)) => refused += 1,
+        }
+    }
+    (refused, accepted)
+}
+
+fn damage_all(styles: &[(&'static str, Style)], mut rng: Rng) {
+    let (mut refused, mut accepted) = (0, 0);
+    let mut faults = Vec::new();
+    for (name, style) in styles {
+        let sums = damage(name, style, &mut rng, &mut faults);
+        (refused, accepted) = (refused + sums.0, accepted + sums.1);
+    }
+    assert!(faults.is_empty(), "{} disagreements:\n{}", faults.len(), faults.join("\n"));
+    assert!(refused > 400 && accepted > 100, "{refused} refused, {accepted} accepted");
+}
+
+#[test]
+fn damage_is_refused_or_read_as_it_stands() {
+    damage_all(&Style::all()[..4], Rng(21));
+}
+
+#[test]
+fn damage_to_unusual_files_is_refused_or_read_as_it_stands() {
+    damage_all(&Style::all()[4..], Rng(22));
+}
+
+/// The stretch in which two files differ, with what stands around it.
+fn difference(a: &[u8], b: &[u8]) -> String {
+    let head = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let tail = a[head..].iter().rev().zip(b[head..].iter().rev()).take_while(|(a, b)| a == b).count();
+    let part = |text: &[u8]| {
+        let shown = &text[head.saturating_sub(30)..text.len().min(text.len() - tail + 30)];
+        String::from_utf8_lossy(&shown[..shown.len().min(160)]).into_owned()
+    };
+    format!("at byte {head}\n    {:?}\n    {:?}", part(a), part(b))
+}

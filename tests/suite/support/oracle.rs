@@ -1,0 +1,255 @@
+//! A plain reader: the whole document through serde_json, one node after the other. Slow, and written from the description of
+//! the format alone.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+use super::Groups;
+
+/// A node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Node {
+    pub(crate) kind: String,
+    pub(crate) name: String,
+    pub(crate) id: u64,
+    pub(crate) self_size: u64,
+}
+
+/// A snapshot.
+#[derive(Debug)]
+pub(crate) struct Plain {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) edge_count: u64,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    meta: Meta,
+    node_count: u64,
+    edge_count: u64,
+    #[serde(default)]
+    extra_native_bytes: Option<u64>,
+}
+
+#[derive(Deserialize)]
+struct Meta {
+    node_fields: Vec<String>,
+    node_types: Vec<Value>,
+    #[serde(default)]
+    edge_fields: Option<Vec<String>>,
+    #[serde(default)]
+    edge_types: Option<Vec<Value>>,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    snapshot: Header,
+    nodes: Vec<u64>,
+    strings: Vec<String>,
+    #[serde(default)]
+    edges: Option<IgnoredAny>,
+    #[serde(default)]
+    trace_function_infos: Option<IgnoredAny>,
+    #[serde(default)]
+    trace_tree: Option<IgnoredAny>,
+    #[serde(default)]
+    samples: Option<IgnoredAny>,
+    #[serde(default)]
+    locations: Option<IgnoredAny>,
+}
+
+/// Reads a document; the error is a sentence.
+pub(crate) fn read(bytes: &[u8]) -> Result<Plain, String> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+    let document: Document = serde_json::from_str(&without_lone_surrogates(text)).map_err(|error| error.to_string())?;
+    let Document { snapshot, nodes, strings, edges, trace_function_infos, trace_tree, samples, locations } = document;
+    let _ = (edges, trace_function_infos, trace_tree, samples, locations);
+    let Header { meta, node_count, edge_count, extra_native_bytes: _ } = snapshot;
+    let fields = &meta.node_fields;
+    let place = |name: &str| fields.iter().position(|field| field == name);
+    let need = |name: &str| place(name).ok_or(format!("no {name}"));
+    let (kind, name, id, size) = (need("type")?, need("name")?, need("id")?, need("self_size")?);
+    let kinds = names(&meta.node_types, kind)?;
+    let detachedness = place("detachedness");
+    if !nodes.len().is_multiple_of(fields.len()) || u64::try_from(nodes.len() / fields.len()).unwrap() != node_count {
+        return Err("node_count and nodes disagree".to_owned());
+    }
+    let mut read = Vec::new();
+    for record in nodes.chunks(fields.len()) {
+        let index = |field: usize| usize::try_from(record[field]).map_err(|error| error.to_string());
+        let kind = kinds.get(index(kind)?).ok_or("kind out of range")?;
+        let raw = strings.get(index(name)?).ok_or("name out of range")?;
+        let name = group_name(kind, raw, detachedness.is_some_and(|field| record[field] == 2));
+        read.push(Node { kind: kind.clone(), name, id: record[id], self_size: record[size] });
+    }
+    read.iter().try_fold(0_u64, |sum, node| sum.checked_add(node.self_size)).ok_or("the sizes pass 2^64")?;
+    Ok(Plain { nodes: read, edge_count })
+}
+
+/// The type names that the entry of a field lists.
+fn names(types: &[Value], field: usize) -> Result<Vec<String>, String> {
+    serde_json::from_value(types.get(field).cloned().unwrap_or_default()).map_err(|error| error.to_string())
+}
+
+/// The name of the (kind, name) group a node counts in.
+fn group_name(kind: &str, name: &str, detached: bool) -> String {
+    const CONTENTS: &[&str] =
+        &["string", "concatenated string", "sliced string", "number", "heap number", "bigint", "symbol", "regexp"];
+    if CONTENTS.contains(&kind) {
+        return String::new();
+    }
+    if kind != "native" {
+        return name.to_owned();
+    }
+    let bare = name.strip_prefix("Detached ").unwrap_or(name);
+    let short = match bare.find(' ') {
+        Some(space) if bare.starts_with('<') => format!("{}>", &bare[..space]),
+        _ => bare.to_owned(),
+    };
+    if detached || bare.len() < name.len() { format!("Detached {short}") } else { short }
+}
+
+/// The class of a (kind, name) group.
+pub(crate) fn class(kind: &str, name: &str) -> String {
+    match kind {
+        "object" | "native" => name.to_owned(),
+        "hidden" => "(system)".to_owned(),
+        "code" => "(compiled code)".to_owned(),
+        other => format!("({other})"),
+    }
+}
+
+impl Plain {
+    pub(crate) fn groups(&self) -> Groups {
+        let mut groups = Groups::new();
+        for node in &self.nodes {
+            let sums = groups.entry((node.kind.clone(), node.name.clone())).or_default();
+            *sums = (sums.0 + 1, sums.1 + node.self_size);
+        }
+        groups
+    }
+
+    pub(crate) fn self_size(&self) -> u64 {
+        self.nodes.iter().map(|node| node.self_size).sum()
+    }
+
+    /// The highest odd id.
+    pub(crate) fn order_key(&self) -> Option<u64> {
+        self.nodes.iter().map(|node| node.id).filter(|id| id % 2 == 1).max()
+    }
+}
+
+/// Came, went and stayed, by group: count and bytes each.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(crate) struct Join {
+    pub(crate) added: Groups,
+    pub(crate) removed: Groups,
+}
+
+/// Joins two snapshots by id: odd ids as they are, native nodes (even ids) as a multiset of group and size.
+pub(crate) fn join(a: &Plain, b: &Plain) -> Join {
+    let odd = |plain: &Plain| plain.nodes.iter().map(|node| node.id).filter(|id| id % 2 == 1).collect::<Vec<_>>();
+    let (mut ids_a, mut ids_b) = (odd(a), odd(b));
+    ids_a.sort_unstable();
+    ids_b.sort_unstable();
+    let mut join = Join::default();
+    let missing = |from: &Plain, other: &Plain, ids: &[u64], into: &mut Groups| {
+        let mut natives: BTreeMap<(String, String, u64), usize> = BTreeMap::new();
+        for node in other.nodes.iter().filter(|node| node.id % 2 == 0) {
+            *natives.entry((node.kind.clone(), node.name.clone(), node.self_size)).or_default() += 1;
+        }
+        for node in &from.nodes {
+            let stays = if node.id % 2 == 1 {
+                ids.binary_search(&node.id).is_ok()
+            } else {
+                let left = natives.entry((node.kind.clone(), node.name.clone(), node.self_size)).or_default();
+                let stays = *left > 0;
+                *left = left.saturating_sub(1);
+                stays
+            };
+            if !stays {
+                let sums = into.entry((node.kind.clone(), node.name.clone())).or_default();
+                *sums = (sums.0 + 1, sums.1 + node.self_size);
+            }
+        }
+    };
+    missing(b, a, &ids_a, &mut join.added);
+    missing(a, b, &ids_b, &mut join.removed);
+    join
+}
+
+/// Writes lone surrogates, which no Rust string can hold, as the text `\u{d83d}`.
+pub(crate) fn without_lone_surrogates(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    let mut rest = json;
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let unit = |text: &str| -> Option<u16> {
+            let digits = text.strip_prefix("\\u")?.get(..4)?;
+            digits.bytes().all(|b| b.is_ascii_hexdigit()).then(|| u16::from_str_radix(digits, 16).unwrap())
+        };
+        let high = |unit: u16| (0xd800..0xdc00).contains(&unit);
+        let low = |unit: u16| (0xdc00..0xe000).contains(&unit);
+        let length = match (unit(rest), rest.get(6..).and_then(unit)) {
+            (Some(first), Some(second)) if high(first) && low(second) => 12,
+            (Some(first), _) if high(first) || low(first) => {
+                out.push_str(&format!("\\\\u{{{first:x}}}"));
+                rest = &rest[6..];
+                continue;
+            }
+            (Some(_), _) => 6,
+            // The backslash and the character behind it.
+            (None, _) => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
+        };
+        out.push_str(&rest[..length]);
+        rest = &rest[length..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// As [`read`], and everything in the file has to be right: edges are looked at, too.
+pub(crate) fn read_all(bytes: &[u8]) -> Result<Plain, String> {
+    #[derive(Deserialize)]
+    struct Edges {
+        snapshot: Header,
+        nodes: Vec<u64>,
+        edges: Vec<i64>,
+        strings: Vec<IgnoredAny>,
+    }
+    let plain = read(bytes)?;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let text = without_lone_surrogates(std::str::from_utf8(bytes).map_err(|error| error.to_string())?);
+    let Edges { snapshot, nodes, edges, strings } = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let node_fields = snapshot.meta.node_fields;
+    let edge_fields = snapshot.meta.edge_fields.ok_or("no edge_fields")?;
+    let place = |name: &str| edge_fields.iter().position(|field| field == name).ok_or(format!("no {name}"));
+    let (kind, name, to_node) = (place("type")?, place("name_or_index")?, place("to_node")?);
+    let kinds = names(&snapshot.meta.edge_types.unwrap_or_default(), kind)?;
+    if edges.len() != edge_fields.len() * usize::try_from(plain.edge_count).map_err(|error| error.to_string())? {
+        return Err("edge_count and edges disagree".to_owned());
+    }
+    let below = |value: i64, limit: usize| usize::try_from(value).ok().filter(|&value| value < limit);
+    for edge in edges.chunks(edge_fields.len()) {
+        let kind = below(edge[kind], kinds.len()).ok_or("edge type out of range")?;
+        if !matches!(&kinds[kind][..], "element" | "hidden") {
+            below(edge[name], strings.len()).ok_or("edge name out of range")?;
+        }
+        let target = below(edge[to_node], nodes.len()).ok_or("to_node out of range")?;
+        if target % node_fields.len() != 0 {
+            return Err("to_node misaligned".to_owned());
+        }
+    }
+    if let Some(place) = node_fields.iter().position(|field| field == "edge_count") {
+        let counts = nodes.chunks(node_fields.len()).map(|record| u128::from(record[place])).sum::<u128>();
+        if counts != u128::from(plain.edge_count) {
+            return Err("the nodes' edge counts do not add up".to_owned());
+        }
+    }
+    Ok(plain)
+}
