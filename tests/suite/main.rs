@@ -2,8 +2,12 @@
 //! figures shown, and golden reports.
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
+mod cli;
 mod expected;
+mod identities;
 mod mutation;
+mod output;
 mod reader;
+mod series;
 mod support;
 mod truncation;
