@@ -1,12 +1,13 @@
 //! Groups judged alone, on their size: what no finding explains.
 
 use super::stats::{self, MannKendall};
+use super::steps::Context;
 use super::tiers;
 use super::{Group, Measures};
 use crate::report::TrendVerdict;
 
 /// Least growth in bytes that is worth a row.
-const GATE_BYTES: f64 = 65_536.0;
+pub(crate) const GATE_BYTES: f64 = 65_536.0;
 /// The same as a share of the median size.
 const GATE_SHARE: f64 = 0.01;
 /// Least growth in objects, where counts are judged.
@@ -103,17 +104,17 @@ pub(crate) struct Alone {
 }
 
 /// Judges a group alone: leak, suspect, or nothing worth a row.
-pub(crate) fn judge(group: &Group<'_>, shape: &Shape, kendall: &MannKendall) -> Option<Alone> {
+pub(crate) fn judge(group: &Group<'_>, shape: &Shape, context: Context<'_>) -> Option<Alone> {
     let n = group.series.count.len();
     if n < 3 {
         return None;
     }
     let sized = !group.series.self_size.is_empty();
-    let gate = if sized { shape.passes(GATE_BYTES, GATE_SHARE) } else { shape.passes(GATE_OBJECTS, GATE_OBJECTS_SHARE) };
-    let possible = if n < 5 { kendall.p_least(n) } else { 0.0 };
-    let verdict = if gate && n >= 5 && shape.rises_throughout(n) && !tiers::is_runtime(group.series.kind) {
+    let gate = if sized { shape.passes(context.gate_bytes, GATE_SHARE) } else { shape.passes(GATE_OBJECTS, GATE_OBJECTS_SHARE) };
+    let possible = if n < 5 { context.kendall.p_least(n) } else { 0.0 };
+    let verdict = if gate && n >= 5 && shape.rises_throughout(n) && !tiers::is_runtime(group.series.kind, group.series.name) {
         TrendVerdict::Leak
-    } else if (gate && shape.measures.p <= possible.max(0.05)) || (sized && rises_within_churn(group, kendall)) {
+    } else if (gate && shape.measures.p <= possible.max(0.05)) || (sized && rises_within_churn(group, context.kendall)) {
         TrendVerdict::Suspect
     } else {
         return None;

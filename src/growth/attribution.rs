@@ -15,7 +15,7 @@ const ABOVE_SPREAD: f64 = 4.0;
 const MAD_TO_DEVIATION: f64 = 1.4826;
 /// Most units and most groups that are fitted with each other, the ones with most bytes first: a limit on work, not on findings.
 pub(crate) const UNITS_MAX: usize = 256;
-pub(crate) const GROUPS_MAX: usize = 4096;
+pub(crate) const GROUPS_MAX: usize = 1024;
 
 /// The part of a group's growth that a unit explains.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -82,7 +82,9 @@ impl Fit {
         for (i, (&unit, &value)) in running.iter().zip(values).enumerate() {
             for (&later_unit, &later) in running.iter().zip(values).skip(i + 1) {
                 if later_unit > unit {
-                    slopes.push(stats::i64_to_f64(stats::difference(later, value)) / stats::i64_to_f64(later_unit - unit));
+                    slopes.push(
+                        stats::i64_to_f64(stats::difference(later, value)) / stats::i64_to_f64(later_unit.saturating_sub(unit)),
+                    );
                 }
             }
         }

@@ -28,7 +28,7 @@ pub(crate) fn judge(groups: &[Group<'_>], context: Context<'_>) -> Judgement {
     let alone: Vec<Option<Alone>> = (0..groups.len())
         .map(|g| {
             let free = unit_of[g].is_none() && explanations[g].is_none_or(|e| e.share < EXPLAINED_MIN);
-            if free { alone::judge(&groups[g], &shapes[g], context.kendall) } else { None }
+            if free { alone::judge(&groups[g], &shapes[g], context) } else { None }
         })
         .collect();
     let (findings, finding_of) = compose(groups, &units, &explanations, &alone);
@@ -48,7 +48,7 @@ pub(crate) fn judge(groups: &[Group<'_>], context: Context<'_>) -> Judgement {
                 finding: major.and_then(|e| finding_of.unit[e.unit]).or(finding_of.group[g]),
                 explained_share: explained.map(|e| e.share),
                 inflates: alone[g].is_some_and(|alone| alone.inflates),
-                runtime: tiers::is_runtime(groups[g].series.kind),
+                runtime: tiers::is_runtime(groups[g].series.kind, groups[g].series.name),
             }
         })
         .collect();
@@ -68,13 +68,13 @@ pub(crate) fn judge_row(group: &Group<'_>, has_class: bool, context: Context<'_>
     } else {
         None
     };
-    let alone = if in_step.is_none() { alone::judge(group, &shape, context.kendall) } else { None };
+    let alone = if in_step.is_none() { alone::judge(group, &shape, context) } else { None };
     let verdict = in_step.or(alone.map(|alone| alone.verdict)).unwrap_or_else(|| own_verdict(group, context));
     RowVerdict {
         verdict,
         measures: shape.measures,
         inflates: alone.is_some_and(|alone| alone.inflates),
-        runtime: has_class && tiers::is_runtime(group.series.kind),
+        runtime: has_class && tiers::is_runtime(group.series.kind, group.series.name),
     }
 }
 
@@ -85,7 +85,7 @@ fn without_findings(groups: &[Group<'_>], shapes: &[Shape], context: Context<'_>
         finding: None,
         explained_share: None,
         inflates: false,
-        runtime: tiers::is_runtime(group.series.kind),
+        runtime: tiers::is_runtime(group.series.kind, group.series.name),
     };
     let groups = groups.iter().zip(shapes).map(|(group, shape)| verdict(group, shape.measures)).collect();
     Judgement { groups, findings: Vec::new(), chances: context.chances }
@@ -118,7 +118,8 @@ fn unit_growth(groups: &[Group<'_>], unit: &Unit) -> i64 {
     unit.members.iter().fold(0, |sum: i64, member| sum.saturating_add(size_growth(&groups[member.group])))
 }
 
-/// Puts the member that names the cause best first in every unit, and the strongest unit first.
+/// Puts the member that names the cause best first in every unit, and the strongest unit first: by verdict, then those with a
+/// telling name, then by bytes.
 fn sort_units(groups: &[Group<'_>], units: &mut [Unit]) {
     for unit in units.iter_mut() {
         unit.members.sort_by_cached_key(|member| {
@@ -133,8 +134,9 @@ fn sort_units(groups: &[Group<'_>], units: &mut [Unit]) {
         });
     }
     units.sort_by_cached_key(|unit| {
-        let headline = groups[unit.members[0].group].series;
-        (unit.judged.verdict, Reverse(unit_growth(groups, unit)), headline.name, headline.kind)
+        let headline = &groups[unit.members[0].group];
+        let untold = headline.tier < tiers::NATIVE;
+        (unit.judged.verdict, untold, Reverse(unit_growth(groups, unit)), headline.series.name, headline.series.kind)
     });
 }
 
@@ -241,7 +243,7 @@ fn of_unit(groups: &[Group<'_>], unit: &Unit, attributed: Vec<Attributed>) -> Fi
 fn of_group(groups: &[Group<'_>], group: usize, alone: Alone) -> Finding {
     Finding {
         verdict: alone.verdict,
-        runtime: tiers::is_runtime(groups[group].series.kind),
+        runtime: tiers::is_runtime(groups[group].series.kind, groups[group].series.name),
         ..with_members(groups, vec![Member { group, per_unit: 1, exact: true, residual: 0 }], Vec::new())
     }
 }

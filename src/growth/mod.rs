@@ -191,13 +191,14 @@ pub fn judge(groups: &[GroupSeries<'_>]) -> Judgement {
 #[derive(Debug, Clone)]
 pub struct Rule {
     n: usize,
+    gate_bytes: f64,
     kendall: MannKendall,
 }
 
 impl Rule {
     /// The rule for series of `n` snapshots.
     pub fn new(n: usize) -> Self {
-        Self { n, kendall: MannKendall::up_to(n) }
+        Self { n, gate_bytes: alone::GATE_BYTES, kendall: MannKendall::up_to(n) }
     }
 
     /// How a row's self size (its count, if `self_size` is empty) develops.
@@ -224,11 +225,11 @@ impl Rule {
     pub fn is_leak_alone(&self, count: &[u64], self_size: &[u64]) -> bool {
         let series = GroupSeries { kind: "", name: "", count, self_size };
         let group = Group::new(&series, tiers::PLAIN);
-        let alone = alone::judge(&group, &Shape::of(&self.kendall, group.bytes()), &self.kendall);
+        let alone = alone::judge(&group, &Shape::of(&self.kendall, group.bytes()), self.context(0));
         alone.is_some_and(|alone| alone.verdict == TrendVerdict::Leak)
     }
 
     fn context(&self, chances: usize) -> Context<'_> {
-        Context { n: self.n, chances, kendall: &self.kendall }
+        Context { n: self.n, chances, gate_bytes: self.gate_bytes, kendall: &self.kendall }
     }
 }

@@ -17,6 +17,8 @@ pub(crate) struct Context<'a> {
     pub(crate) n: usize,
     /// How many chances noise has: the number of telling groups that go both up and down.
     pub(crate) chances: usize,
+    /// Least growth in bytes that makes a group alone worth a row.
+    pub(crate) gate_bytes: f64,
     /// Null distributions for at least `n` points.
     pub(crate) kendall: &'a MannKendall,
 }

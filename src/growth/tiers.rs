@@ -1,7 +1,7 @@
 //! How much the name of a group says about a cause: a table, not a heuristic.
 
 /// Tier of a group, 0 (a string) to 6 (a class of the application or a library).
-pub(super) type Tier = u8;
+pub(crate) type Tier = u8;
 
 /// Any class no table lists.
 pub(crate) const CLASS: Tier = 6;
@@ -73,8 +73,8 @@ pub(crate) fn is_shared_kind(kind: &str) -> bool {
 }
 
 /// Code, feedback, metadata, shapes: what the engine itself adds while a program runs.
-pub(crate) fn is_runtime(kind: &str) -> bool {
-    matches!(kind, "code" | "hidden" | "object shape")
+pub(crate) fn is_runtime(kind: &str, name: &str) -> bool {
+    matches!(kind, "code" | "hidden" | "object shape") || (kind == "array" && METADATA_ARRAYS.binary_search(&name).is_ok())
 }
 
 /// Code and shapes, whose growth no leak of objects explains.
@@ -86,6 +86,12 @@ pub(crate) fn is_code_or_shape(kind: &str) -> bool {
 
 #[rustfmt::skip]
 const PLAIN_CLOSURES: &[&str] = &["", "(anonymous)", "anonymous", "get", "native_bind", "next", "reject", "resolve", "set", "then"];
+
+/// Metadata of code that older V8 reports as arrays.
+#[rustfmt::skip]
+const METADATA_ARRAYS: &[&str] = &[
+    "(bytecode offset table)", "(code deopt data)", "(code relocation info)", "(function scope info)", "(source position table)",
+];
 
 /// Arrays and the class library of the JVM.
 const JAVA_PREFIXES: &[&str] = &["[", "java.", "javax.", "jdk.", "sun."];
@@ -127,3 +133,8 @@ const RUBY_BUILT_INS: &[&str] = &[
     "Float", "Hash", "Integer", "MatchData", "Method", "Module", "NilClass", "Proc", "Range", "Rational", "Regexp", "Struct",
     "Thread", "Time", "TrueClass", "UnboundMethod",
 ];
+
+/// Every table searched by bisection.
+#[cfg(test)]
+pub(crate) const TABLES: [&[&str]; 6] =
+    [PLAIN_CLOSURES, METADATA_ARRAYS, PLATFORM_CLASSES, JS_BUILT_INS, PYTHON_BUILT_INS, RUBY_BUILT_INS];

@@ -143,16 +143,28 @@ fn judge(groups: &[Group<'_>], movement: &Movement, members: &[UnitMember], cont
 
 /// Candidates by net growth, so that those in lockstep with a unit are found without looking at all of them.
 struct Lockstep {
-    by_net: Vec<(i64, usize)>,
+    by_net: Vec<Candidate>,
+}
+
+/// What rules most groups out at a glance.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Candidate {
+    net: i64,
+    last_step: i64,
+    group: usize,
 }
 
 impl Lockstep {
     fn new(groups: &[Group<'_>]) -> Self {
-        let mut by_net: Vec<(i64, usize)> = groups
+        let mut by_net: Vec<Candidate> = groups
             .iter()
             .enumerate()
             .filter(|(_, group)| group.movement.is_candidate())
-            .map(|(index, group)| (group.movement.net, index))
+            .map(|(index, Group { movement, .. })| Candidate {
+                net: movement.net,
+                last_step: movement.steps.last().copied().unwrap_or_default(),
+                group: index,
+            })
             .collect();
         by_net.sort_unstable();
         Self { by_net }
@@ -162,18 +174,20 @@ impl Lockstep {
     fn members(&self, groups: &[Group<'_>], unit: &Movement, taken: &[bool]) -> Vec<UnitMember> {
         // max(10 % of the unit's growth, 2 objects at most), in whole objects.
         let tolerance = (unit.net / 10).max((unit.net / 5).min(2));
+        let last_unit = unit.steps.last().copied().unwrap_or_default();
         let mut members = Vec::new();
         for per_unit in 1..=PER_UNIT_MAX {
             let Some(net) = unit.net.checked_mul(per_unit) else { break };
-            let begin = self.by_net.partition_point(|&(candidate, _)| candidate < net.saturating_sub(tolerance));
-            for &(_, group) in
-                self.by_net[begin..].iter().take_while(|&&(candidate, _)| candidate <= net.saturating_add(tolerance))
-            {
-                if taken[group] {
+            let (least, most) = (net.saturating_sub(tolerance), net.saturating_add(tolerance));
+            let last_step = last_unit.saturating_mul(per_unit);
+            let begin = self.by_net.partition_point(|candidate| candidate.net < least);
+            for candidate in self.by_net[begin..].iter().take_while(|candidate| candidate.net <= most) {
+                if taken[candidate.group] || candidate.last_step.abs_diff(last_step) > tolerance.unsigned_abs() {
                     continue;
                 }
-                if let Some(residual) = distance(&groups[group].movement.steps, &unit.steps, per_unit, tolerance) {
-                    members.push(UnitMember { group, per_unit: per_unit.unsigned_abs(), residual });
+                let steps = &groups[candidate.group].movement.steps;
+                if let Some(residual) = distance(steps, &unit.steps, per_unit, tolerance) {
+                    members.push(UnitMember { group: candidate.group, per_unit: per_unit.unsigned_abs(), residual });
                 }
             }
         }

@@ -9,7 +9,7 @@ use core::arch::x86_64::{
 };
 
 use super::block::Vector;
-use super::numbers::{Count, Layout, NumberState, Records, Stop, decode_exact, two_digits};
+use super::numbers::{Count, Layout, NumberState, Record, Records, Stop, decode_exact, two_digits};
 use super::strings::{StringMasks, StringState};
 
 /// Proof that the processor has what these kernels use.
@@ -138,8 +138,13 @@ unsafe fn four_numbers(lanes: __m256i) -> (u64, u64, u32) {
 /// AVX2 must be present.
 #[target_feature(enable = "avx2,bmi1,lzcnt,popcnt")]
 unsafe fn decode(text: &[u8], ends: &[u32], layout: &Layout, records: &mut Records) {
-    assert!(ends.iter().all(|&end| end as usize >= super::MARGIN && end as usize <= text.len()), "ends within the text");
-    records.resize(ends.len() / layout.fields);
+    // A plain loop: a closure would be compiled without AVX2.
+    let (mut least, mut most) = (u32::MAX, 0);
+    for &end in ends {
+        least = end.min(least);
+        most = end.max(most);
+    }
+    assert!(least as usize >= super::MARGIN && most as usize <= text.len(), "ends within the text");
     // The layouts V8 writes, as constants.
     match *layout {
         Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6 } => {
@@ -162,9 +167,10 @@ unsafe fn decode(text: &[u8], ends: &[u32], layout: &Layout, records: &mut Recor
 #[inline(always)]
 unsafe fn decode_layout(text: &[u8], ends: &[u32], layout: Layout, records: &mut Records) {
     const LOW: u64 = 0xffff_ffff;
-    for (record, ends) in ends.chunks_exact(layout.fields).enumerate() {
+    let mut columns = records.columns(ends.len() / layout.fields);
+    for (place, ends) in ends.chunks_exact(layout.fields).enumerate() {
         let end = |position: usize| ends[position] as usize;
-        let (id_end, last) = (end(layout.id), end(layout.detachedness));
+        let id_end = end(layout.id);
         // SAFETY: every end is at least 16 and within the text, so all loads, the two of the id too, lie in it.
         let ((name_size, id, other), kind, last) = unsafe {
             let lanes = _mm256_set_epi64x(
@@ -173,21 +179,27 @@ unsafe fn decode_layout(text: &[u8], ends: &[u32], layout: Layout, records: &mut
                 eight_before(text, end(layout.self_size)),
                 eight_before(text, end(layout.name)),
             );
-            (four_numbers(lanes), four_before(text, end(layout.kind)), four_before(text, last))
+            (four_numbers(lanes), four_before(text, end(layout.kind)), four_before(text, end(layout.detachedness)))
         };
-        let kind = two_digits(&[kind[1], kind[2], kind[3]]);
-        let detached = last[3] == b'2' && !last[2].is_ascii_digit();
+        let (kind, kind_is_short) = two_digits(kind);
         let [name_other, size_other, id_other, id_front_other] = other.to_le_bytes();
         // A lane of eight digits may hold the end of a longer number; only the id has a lane for what comes before.
-        let short = name_other != 0 && size_other != 0 && (id_other | id_front_other) != 0;
-        if let (Some(kind), true) = (kind, short) {
-            let front = if id_other == 0 { id >> 32 } else { 0 };
-            #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
-            let name = name_size as u32;
-            records.set(record, (kind, name, front * 100_000_000 + (id & LOW), name_size >> 32, detached));
-        } else {
-            decode_exact(text, ends, &layout, records, record);
+        let short = (name_other != 0) & (size_other != 0) & ((id_other | id_front_other) != 0);
+        if !(kind_is_short & short) {
+            columns.set(place, decode_exact(text, ends, &layout));
+            continue;
         }
+        let front = if id_other == 0 { id >> 32 } else { 0 };
+        #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
+        let name = name_size as u32;
+        let record = Record {
+            kind,
+            name,
+            id: front * 100_000_000 + (id & LOW),
+            self_size: name_size >> 32,
+            detached: (last[3] == b'2') & !last[2].is_ascii_digit(),
+        };
+        columns.set(place, Some(record));
     }
 }
 

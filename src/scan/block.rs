@@ -81,21 +81,42 @@ pub(super) unsafe fn string_bytes<V: Vector>(from: *const u8) -> StringBytes {
 #[inline(always)]
 pub(super) fn for_each(text: &[u8], from: usize, to: usize, mut f: impl FnMut(*const u8, usize, u32) -> bool) {
     let text = &text[..to];
+    let mut padded = [b' '; 64];
     let mut at = from;
-    while to - at >= 64 {
-        if !f(text[at..at + 64].as_ptr(), at, 64) {
+    while at < to {
+        let rest = &text[at..];
+        // One call of `f` for whole blocks and the last, so that it is inlined.
+        let (block, len) = if let Some(block) = rest.first_chunk::<64>() {
+            (block.as_ptr(), 64)
+        } else {
+            padded[..rest.len()].copy_from_slice(rest);
+            #[expect(clippy::cast_possible_truncation, reason = "less than 64")]
+            (padded.as_ptr(), rest.len() as u32)
+        };
+        if !f(block, at, len) {
             return;
         }
         at += 64;
     }
-    let rest = &text[at..];
-    if !rest.is_empty() {
-        let mut last = [b' '; 64];
-        last[..rest.len()].copy_from_slice(rest);
-        #[expect(clippy::cast_possible_truncation, reason = "less than 64")]
-        f(last.as_ptr(), at, rest.len() as u32);
-    }
 }
+
+/// The positions of the set bits of a byte.
+static BITS: [[u8; 8]; 256] = {
+    let mut table = [[0; 8]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let (mut bit, mut found) = (0, 0);
+        while bit < 8 {
+            if byte >> bit & 1 == 1 {
+                table[byte][found] = bit;
+                found += 1;
+            }
+            bit += 1;
+        }
+        byte += 1;
+    }
+    table
+};
 
 /// Appends positions of set bits to a vector that has room for those of a whole text.
 pub(super) struct Positions<'v> {
@@ -107,14 +128,14 @@ pub(super) struct Positions<'v> {
 impl<'v> Positions<'v> {
     /// Makes room for the number ends in `bytes` bytes of text.
     pub(super) fn new(vector: &'v mut Vec<u32>, bytes: usize) -> Self {
-        // At most every second byte ends a number; a group of eight may be written beyond the last.
+        // At most every second byte ends a number; up to eight more are written beyond the last.
         vector.reserve(bytes.div_ceil(64) * 32 + 8);
         Self { vector, bytes_left: bytes.div_ceil(64) * 64 }
     }
 
     /// Appends `at` plus the position of each bit. No two bits are neighbours.
     #[inline(always)]
-    pub(super) fn push(&mut self, mut bits: u64, at: usize) {
+    pub(super) fn push(&mut self, bits: u64, at: usize) {
         debug_assert_eq!(bits & bits << 1, 0);
         let count = bits.count_ones() as usize;
         assert!(self.bytes_left >= 64 && count <= 32);
@@ -122,18 +143,18 @@ impl<'v> Positions<'v> {
         #[expect(clippy::cast_possible_truncation, reason = "the entry point checked that all positions fit")]
         let at = at as u32;
         let len = self.vector.len();
-        // SAFETY: `new` reserved 32 entries for each 64 bytes and eight more. What is written beyond `count` lies there too,
-        // and does not count.
+        // SAFETY: `new` reserved 32 entries for each 64 bytes and eight more. What is written beyond the bits' positions lies
+        // there too, and does not count.
         unsafe {
-            let end = self.vector.as_mut_ptr().add(len);
-            let mut done = 0;
-            // Groups of eight, so that the loop's branch is nearly always predicted.
-            while done < count {
-                for i in 0..8 {
-                    end.add(done + i).write(at.wrapping_add(bits.trailing_zeros()));
-                    bits &= bits.wrapping_sub(1);
+            let mut end = self.vector.as_mut_ptr().add(len);
+            // Eight entries for each byte of the mask, of which as many stay as it has bits: no branch depends on the text.
+            for byte in 0..8 {
+                let mask = bits >> (8 * byte) & 0xff;
+                let found = &BITS[mask as usize];
+                for (i, &bit) in found.iter().enumerate() {
+                    end.add(i).write(at.wrapping_add(8 * byte + u32::from(bit)));
                 }
-                done += 8;
+                end = end.add(mask.count_ones() as usize);
             }
             self.vector.set_len(len + count);
         }

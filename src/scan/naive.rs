@@ -52,9 +52,9 @@ pub fn ends(text: &[u8]) -> (Vec<u32>, Option<usize>, NumberState) {
 
 /// See [`Kernel::decode`](super::Kernel::decode).
 pub fn decode(text: &[u8], ends: &[u32], layout: &Layout, records: &mut Records) {
-    records.resize(ends.len() / layout.fields);
-    for (record, ends) in ends.chunks_exact(layout.fields).enumerate() {
-        super::numbers::decode_exact(text, ends, layout, records, record);
+    let mut columns = records.columns(ends.len() / layout.fields);
+    for (place, ends) in ends.chunks_exact(layout.fields).enumerate() {
+        columns.set(place, super::numbers::decode_exact(text, ends, layout));
     }
 }
 

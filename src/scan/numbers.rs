@@ -258,14 +258,55 @@ impl Records {
         self.overflow = false;
     }
 
+    /// The columns, to be written one record after the other.
     #[inline(always)]
-    pub(super) fn set(&mut self, record: usize, (kind, name, id, self_size, detached): (u32, u32, u64, u64, bool)) {
-        self.kind[record] = kind;
-        self.name[record] = name;
-        self.id[record] = id;
-        self.self_size[record] = self_size;
-        self.detached[record] = detached;
+    pub(super) fn columns(&mut self, records: usize) -> Columns<'_> {
+        self.resize(records);
+        Columns {
+            kind: &mut self.kind[..records],
+            name: &mut self.name[..records],
+            id: &mut self.id[..records],
+            self_size: &mut self.self_size[..records],
+            detached: &mut self.detached[..records],
+            overflow: &mut self.overflow,
+        }
     }
+}
+
+/// Columns of [`Records`] that are being written.
+pub(super) struct Columns<'r> {
+    kind: &'r mut [u32],
+    name: &'r mut [u32],
+    id: &'r mut [u64],
+    self_size: &'r mut [u64],
+    detached: &'r mut [bool],
+    overflow: &'r mut bool,
+}
+
+impl Columns<'_> {
+    /// Writes a record; None stands for one with a field that does not fit.
+    #[inline(always)]
+    pub(super) fn set(&mut self, place: usize, record: Option<Record>) {
+        let Some(record) = record else {
+            *self.overflow = true;
+            return;
+        };
+        self.kind[place] = record.kind;
+        self.name[place] = record.name;
+        self.id[place] = record.id;
+        self.self_size[place] = record.self_size;
+        self.detached[place] = record.detached;
+    }
+}
+
+/// The fields of one record.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Record {
+    pub(super) kind: u32,
+    pub(super) name: u32,
+    pub(super) id: u64,
+    pub(super) self_size: u64,
+    pub(super) detached: bool,
 }
 
 /// The number that ends before `end`, of any length; None past 2^64 - 1.
@@ -276,30 +317,25 @@ pub fn exact(text: &[u8], end: usize) -> Option<u64> {
     text[end - digits..end].iter().try_fold(0_u64, |n, b| n.checked_mul(10)?.checked_add(u64::from(b - b'0')))
 }
 
-/// Decodes one record the exact way.
+/// Decodes one record the exact way; None if a field does not fit.
 #[cold]
 #[inline(never)]
-pub(super) fn decode_exact(text: &[u8], ends: &[u32], layout: &Layout, records: &mut Records, record: usize) {
+pub(super) fn decode_exact(text: &[u8], ends: &[u32], layout: &Layout) -> Option<Record> {
     let field = |position: usize| exact(text, ends[position] as usize);
     let small = |position: usize| field(position).and_then(|n| u32::try_from(n).ok());
-    let parsed = (small(layout.kind), small(layout.name), field(layout.id), field(layout.self_size), field(layout.detachedness));
-    if let (Some(kind), Some(name), Some(id), Some(self_size), Some(detachedness)) = parsed {
-        records.set(record, (kind, name, id, self_size, detachedness == 2));
-    } else {
-        records.overflow = true;
-        records.set(record, (0, 0, 0, 0, false));
-    }
+    Some(Record {
+        kind: small(layout.kind)?,
+        name: small(layout.name)?,
+        id: field(layout.id)?,
+        self_size: field(layout.self_size)?,
+        detached: field(layout.detachedness)? == 2,
+    })
 }
 
-/// A number of up to two digits that ends before `end`; None if it has more.
+/// The number of up to two digits that ends the four bytes, and whether it has no more. Free of branches: types vary at random.
 #[inline(always)]
-pub(super) fn two_digits(text: &[u8; 3]) -> Option<u32> {
-    let [hundreds, tens, ones] = text.map(|b| b.wrapping_sub(b'0'));
-    if tens > 9 {
-        Some(u32::from(ones))
-    } else if hundreds > 9 {
-        Some(u32::from(tens) * 10 + u32::from(ones))
-    } else {
-        None
-    }
+pub(super) fn two_digits([_, hundreds, tens, ones]: [u8; 4]) -> (u32, bool) {
+    let digit = |byte: u8| u32::from(byte.wrapping_sub(b'0'));
+    let is_digit = |byte: u8| u32::from(byte.is_ascii_digit());
+    (digit(ones) + digit(tens) * 10 * is_digit(tens), is_digit(tens) & is_digit(hundreds) == 0)
 }

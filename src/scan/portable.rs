@@ -2,7 +2,7 @@
 #![allow(unsafe_code, reason = "implements the vector trait over plain arrays")]
 
 use super::block::{Vector, entry_points};
-use super::numbers::{Layout, Records, decode_exact, two_digits};
+use super::numbers::{Layout, Record, Records, decode_exact, two_digits};
 
 /// Eight bytes in a general register.
 #[derive(Clone, Copy)]
@@ -96,20 +96,22 @@ fn sixteen_digits(text: &[u8], end: usize) -> Option<u64> {
 
 /// See [`Kernel::decode`](super::Kernel::decode).
 pub(super) fn decode(text: &[u8], ends: &[u32], layout: &Layout, records: &mut Records) {
-    records.resize(ends.len() / layout.fields);
-    for (record, ends) in ends.chunks_exact(layout.fields).enumerate() {
+    let mut columns = records.columns(ends.len() / layout.fields);
+    for (place, ends) in ends.chunks_exact(layout.fields).enumerate() {
         let end = |position: usize| ends[position] as usize;
         let kind_end = end(layout.kind);
-        let kind = two_digits(&[text[kind_end - 3], text[kind_end - 2], text[kind_end - 1]]);
+        let (kind, kind_is_short) = two_digits([0, text[kind_end - 3], text[kind_end - 2], text[kind_end - 1]]);
         let name = eight_digits(text, end(layout.name));
         let id = sixteen_digits(text, end(layout.id));
         let self_size = eight_digits(text, end(layout.self_size));
         let last = end(layout.detachedness);
         let detached = text[last - 1] == b'2' && !text[last - 2].is_ascii_digit();
-        if let (Some(kind), Some(name), Some(id), Some(self_size)) = (kind, name, id, self_size) {
-            records.set(record, (kind, name, id, u64::from(self_size), detached));
-        } else {
-            decode_exact(text, ends, layout, records, record);
-        }
+        let record = match (kind_is_short, name, id, self_size) {
+            (true, Some(name), Some(id), Some(self_size)) => {
+                Some(Record { kind, name, id, self_size: u64::from(self_size), detached })
+            }
+            _ => decode_exact(text, ends, layout),
+        };
+        columns.set(place, record);
     }
 }

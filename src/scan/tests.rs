@@ -91,11 +91,14 @@ proptest! {
         text.push(']');
         let (ends, _, _) = naive::ends(&text.as_bytes()[MARGIN..]);
         let ends: Vec<u32> = ends.iter().map(|e| e + u32::try_from(MARGIN).unwrap()).collect();
-        let mut expected = Records::default();
-        expected.resize(rows.len());
-        for (record, (kind, name, id, size, detached)) in rows.iter().enumerate() {
-            expected.set(record, (*kind, *name, *id, *size, *detached == 2));
-        }
+        let expected = Records {
+            kind: rows.iter().map(|row| row.0).collect(),
+            name: rows.iter().map(|row| row.1).collect(),
+            id: rows.iter().map(|row| row.2).collect(),
+            self_size: rows.iter().map(|row| row.3).collect(),
+            detached: rows.iter().map(|row| row.4 == 2).collect(),
+            overflow: false,
+        };
         for (name, kernel) in Kernel::all() {
             let mut records = Records::default();
             kernel.decode(text.as_bytes(), &ends, &LAYOUT, &mut records);
