@@ -115,17 +115,8 @@ fn verify_names_every_broken_file() {
 
 #[test]
 fn help_fits_80_columns() {
-    for command in [
-        &[][..],
-        &["top"],
-        &["diff"],
-        &["trend"],
-        &["verify"],
-        &["summary"],
-        &["schema"],
-        &["completions"],
-        &["man"],
-    ] {
+    for command in [&[][..], &["top"], &["diff"], &["trend"], &["verify"], &["summary"], &["schema"], &["completions"], &["man"]]
+    {
         for flag in ["-h", "--help"] {
             let mut args = command.to_vec();
             args.push(flag);
@@ -230,7 +221,8 @@ fn warnings_go_to_standard_error_in_every_format() {
 fn contents_of_strings_are_in_no_output() {
     let folder = folder();
     let mut objects = synth::objects(&mut Rng(52), 30);
-    for (i, kind) in ["string", "concatenated string", "sliced string", "symbol", "regexp", "number", "bigint"].iter().enumerate() {
+    for (i, kind) in ["string", "concatenated string", "sliced string", "symbol", "regexp", "number", "bigint"].iter().enumerate()
+    {
         objects.push(synth::object(kind, &format!("SECRET{i}"), 10_001 + 2 * i as u64, 1 << 20));
     }
     let path = put(folder.path(), "content", &synth::file(&objects, &Style::new()));

@@ -81,8 +81,7 @@ fn check(report: &Value, what: &str) {
     }
     for parent in report["parents"].as_array().map_or(&[][..], Vec::as_slice) {
         let key = parent["key"].as_array().unwrap();
-        let children: Vec<&Value> =
-            rows(report).iter().filter(|row| row["key"].as_array().unwrap().starts_with(key)).collect();
+        let children: Vec<&Value> = rows(report).iter().filter(|row| row["key"].as_array().unwrap().starts_with(key)).collect();
         assert_eq!(parent["shown"]["groups"], children.len(), "{what}");
         add_up(children, &parent["shown"]["rest"], parent, &format!("{what}: {key:?}"));
     }
@@ -131,7 +130,9 @@ fn rows_and_rest_add_up_to_the_totals() {
 
 #[test]
 fn a_snapshot_does_not_differ_from_itself() {
-    for path in [repository().join(leak(4)), corpus("isolates/mr0141-s2.heapsnapshot"), corpus("chromium-worker/odd.heapsnapshot")] {
+    for path in
+        [repository().join(leak(4)), corpus("isolates/mr0141-s2.heapsnapshot"), corpus("chromium-worker/odd.heapsnapshot")]
+    {
         let path = text(&path);
         let report = report(&["diff", &path, &path, "-n", "0"]);
         check(&report, &path);

@@ -115,7 +115,8 @@ fn broken_files_are_refused_with_section_and_offset() {
 
 #[test]
 fn a_cut_file_says_that_it_was_cut_at_its_end() {
-    for name in ["truncated-in-edges", "truncated-in-nodes", "truncated-in-strings", "truncated-last-byte", "truncated-mid-meta"] {
+    for name in ["truncated-in-edges", "truncated-in-nodes", "truncated-in-strings", "truncated-last-byte", "truncated-mid-meta"]
+    {
         let path = corpus(&format!("odd/{name}.heapsnapshot"));
         let end = heapdiff::text::count(std::fs::metadata(&path).unwrap().len());
         let run = run(&["top", &text(&path)]);
@@ -328,7 +329,8 @@ fn verify_needs_fields_of_edges_to_check_them() {
     let folder = folder();
     let content = String::from_utf8(synth::file(&objects(&mut Rng(6), 10), &Style::new())).unwrap();
     for field in ["[\"type\",\"name_or_index\"", "\"name_or_index\"", "\"to_node\""] {
-        let content = content.replacen(&format!("\"edge_fields\":[\"type\",\"name_or_index\",\"to_node\"]"), "\"edge_fields\":FIELDS", 1);
+        let content =
+            content.replacen(&format!("\"edge_fields\":[\"type\",\"name_or_index\",\"to_node\"]"), "\"edge_fields\":FIELDS", 1);
         let fields = "[\"type\",\"name_or_index\",\"to_node\"]".replace(field, &field.replace('e', "x"));
         let content = content.replace("FIELDS", &fields);
         run(&["verify", &put(folder.path(), "content", content.as_bytes())]).refusal();

@@ -231,7 +231,8 @@ fn only_four_fields_of_a_summary_are_required() {
     assert_eq!(report["totals"]["self_size"], serde_json::json!([8, 40, 72, 104]));
     for (extra, version) in [(",\"nodes\":2", "1"), (",\"self_size\":9", "1"), ("", "2")] {
         let path = summary(1, extra);
-        let text = std::fs::read_to_string(&path).unwrap().replace("\"schema_version\":1", &format!("\"schema_version\":{version}"));
+        let text =
+            std::fs::read_to_string(&path).unwrap().replace("\"schema_version\":1", &format!("\"schema_version\":{version}"));
         std::fs::write(&path, text).unwrap();
         run(&["top", &path]).refusal();
     }
@@ -278,7 +279,10 @@ fn standard_input_takes_part_in_a_series() {
     assert_eq!(from_pipe["groups"], from_files["groups"]);
     assert_eq!(from_pipe["findings"], from_files["findings"]);
     // Out of order, it cannot be read a second time: that is said.
-    let first = run_with_input(&["trend", &leak(2), &leak(3), "-", "--format", "json"], &std::fs::read(repository().join(leak(1))).unwrap());
+    let first = run_with_input(
+        &["trend", &leak(2), &leak(3), "-", "--format", "json"],
+        &std::fs::read(repository().join(leak(1))).unwrap(),
+    );
     let report = first.json();
     assert_eq!(names(&report), ["-", "s2.heapsnapshot", "s3.heapsnapshot"]);
     assert!(codes(&report).contains(&"no-identity") || report["totals"]["added"].is_object());

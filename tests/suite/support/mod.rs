@@ -136,7 +136,13 @@ pub(crate) struct Run {
 impl std::fmt::Debug for Run {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let stdout: String = String::from_utf8_lossy(&self.stdout).chars().take(300).collect();
-        write!(f, "code {:?}, {} bytes of output beginning with {stdout:?}, errors {:?}", self.code, self.stdout.len(), self.stderr)
+        write!(
+            f,
+            "code {:?}, {} bytes of output beginning with {stdout:?}, errors {:?}",
+            self.code,
+            self.stdout.len(),
+            self.stderr
+        )
     }
 }
 

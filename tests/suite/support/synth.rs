@@ -60,7 +60,8 @@ pub(crate) struct Style {
     pub(crate) tail: &'static str,
 }
 
-const SECTIONS: &[&str] = &["snapshot", "nodes", "edges", "trace_function_infos", "trace_tree", "samples", "locations", "strings"];
+const SECTIONS: &[&str] =
+    &["snapshot", "nodes", "edges", "trace_function_infos", "trace_tree", "samples", "locations", "strings"];
 
 impl Style {
     /// As V8 up to 12 writes: seven fields, a record a line.
@@ -198,7 +199,9 @@ pub(crate) fn file(objects: &[Object], style: &Style) -> Vec<u8> {
             "trace_tree" => (section, "[1,0,3,96,[2,0,1,32,[],3,0,2,64,[]]]"),
             "samples" => (section, "[0,1,100,9]"),
             "locations" => (section, "[0,3,0,27]"),
-            "unknown" => ("x-notes", "{\"nodes\":[1,2.5e3,null],\"text\":\"\\\"strings\\\":[\\u0022\",\"deep\":[[{}]],\"on\":true}"),
+            "unknown" => {
+                ("x-notes", "{\"nodes\":[1,2.5e3,null],\"text\":\"\\\"strings\\\":[\\u0022\",\"deep\":[[{}]],\"on\":true}")
+            }
             other => (other, "[]"),
         };
         let key = if key == "x-notes" { format!("x-notes-{i}") } else { key.to_owned() };
