@@ -4,6 +4,7 @@
 
 mod cli;
 mod expected;
+mod golden;
 mod identities;
 mod mutation;
 mod output;
