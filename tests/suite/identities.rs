@@ -108,7 +108,6 @@ fn rows_and_rest_add_up_to_the_totals() {
                 &["--ignore", "^\\("],
                 &["--by", "kind,name", "--focus", "on", "--kind", "object,closure"],
                 &["--sort", "count"],
-                &["--sort", "name"],
             ] {
                 let mut args = vec![command, "-n", limit];
                 args.extend(files.iter().map(String::as_str).chain(filter.iter().copied()));

@@ -188,6 +188,21 @@ fn diff_keeps_the_given_order_and_says_what_ids_say() {
     assert_eq!(names(&bare), ["s5.heapsnapshot", "s2.heapsnapshot"]);
 }
 
+#[test]
+fn two_snapshots_show_change_and_no_more() {
+    let report = report(&["trend", &leak(1), &leak(7), "-n", "0"]);
+    assert_eq!(report["findings"].as_array().unwrap().len(), 0);
+    let rows = report["groups"].as_array().unwrap();
+    let verdict = |name: &str| &rows.iter().find(|row| row["name"] == name).unwrap()["trend"]["verdict"];
+    for name in ["RequestContext", "(closure)", "system / Context"] {
+        assert_eq!(verdict(name), "change", "{name}");
+    }
+    assert_eq!(verdict("Array"), "stable");
+    // What changed comes before what did not.
+    let changed: Vec<bool> = rows.iter().map(|row| row["trend"]["verdict"] == "change").collect();
+    assert!(changed.is_sorted_by(|a, b| a >= b), "{changed:?}");
+}
+
 /// Summaries of the demo series, some without an order key.
 fn summaries(folder: &Path, with_keys: bool) -> Vec<String> {
     [3, 1, 2]
