@@ -71,6 +71,8 @@ fn unrecognized(head: &[u8]) -> String {
         "is UTF-16 text; heap snapshots are UTF-8 (convert it with `iconv -f UTF-16 -t UTF-8`)"
     } else if starts("<!doctype") || starts("<html") || starts("<?xml") {
         "not a heap snapshot: it is a web page (a failed download?)"
+    } else if starts("{") {
+        "is a JavaScriptCore heap snapshot; Bun writes V8's format with Bun.generateHeapSnapshot(\"v8\")"
     } else if starts("PK\u{3}\u{4}") {
         "is a zip archive; unpack it first"
     } else {

@@ -64,12 +64,12 @@ impl StringState {
         let open = quote & inside;
         let close = quote & !inside;
         let within = inside & !open;
-        let comma = bytes.comma & !inside & !close;
+        let comma = bytes.comma & !inside;
         let string_last = prefix_parity(open | comma) ^ self.string_before;
         let out_of_turn = (open & !string_last) | (comma & string_last);
         let outside = !(inside | close | bytes.comma | bytes.space);
         let bad = ((bytes.control & within) | out_of_turn | outside) & valid;
-        let masks = StringMasks { open, close, escaped: escaped & within, high: bytes.high & within & valid };
+        let masks = StringMasks { open, close, escaped: escaped & within & valid, high: bytes.high & within & valid };
         self.in_string = (inside >> (len - 1) & 1).wrapping_neg();
         if bad == 0 {
             self.string_before = (string_last >> (len - 1) & 1).wrapping_neg();

@@ -180,7 +180,7 @@ fn files_of_another_kind_are_named() {
         (b"\x7fELF", "not a heap snapshot"),
         (b"[1,2,3]", "not a heap snapshot"),
         (b"null", "not a heap snapshot"),
-        (br#"{"version":2,"type":"Inspector","nodes":[0,0,0,0]}"#, "snapshot: "),
+        (br#"{"version":2,"type":"Inspector","nodes":[0,0,0,0]}"#, "JavaScriptCore"),
     ] {
         let path = put(folder.path(), "content", content);
         let from_file = run(&["top", &path]);

@@ -12,6 +12,7 @@ pub(super) struct Header {
     pub(super) has_detachedness: bool,
     pub(super) edge_count_field: Option<usize>,
     pub(super) kinds: Vec<Kind>,
+    /// None where meta does not describe edges fully.
     pub(super) edge_fields: Option<EdgeFields>,
     pub(super) node_count: u64,
     pub(super) edge_count: u64,
@@ -31,9 +32,9 @@ pub(super) struct Kind {
 #[derive(Debug, Clone)]
 pub(super) struct EdgeFields {
     pub(super) fields: usize,
-    pub(super) kind: Option<usize>,
-    pub(super) name_or_index: Option<usize>,
-    pub(super) to_node: Option<usize>,
+    pub(super) kind: usize,
+    pub(super) name_or_index: usize,
+    pub(super) to_node: usize,
     pub(super) kinds: Vec<String>,
 }
 
@@ -58,12 +59,28 @@ fn names(types: &[serde_json::Value], field: usize) -> Option<Vec<String>> {
     types.get(field)?.as_array()?.iter().map(|name| name.as_str().map(str::to_owned)).collect()
 }
 
+fn edge_fields(fields: Option<Vec<String>>, types: Option<Vec<serde_json::Value>>) -> Option<EdgeFields> {
+    let fields = fields?;
+    let field = |name: &str| fields.iter().position(|field| field == name);
+    let kind = field("type")?;
+    Some(EdgeFields {
+        fields: fields.len(),
+        kind,
+        name_or_index: field("name_or_index")?,
+        to_node: field("to_node")?,
+        kinds: names(&types?, kind)?,
+    })
+}
+
 impl Header {
     /// Parses the section's text.
     ///
     /// # Errors
     /// Offset in the text and a sentence.
     pub(super) fn parse(text: &[u8]) -> Result<Self, (usize, String)> {
+        if let Err(error) = std::str::from_utf8(text) {
+            return Err((error.valid_up_to(), "not UTF-8 text".to_owned()));
+        }
         let raw: RawSnapshot = serde_json::from_slice(text).map_err(|error| {
             let line_start =
                 text.split_inclusive(|&b| b == b'\n').take(error.line().saturating_sub(1)).map(<[u8]>::len).sum::<usize>();
@@ -91,18 +108,7 @@ impl Header {
             has_detachedness: detachedness.is_some(),
             edge_count_field: field("edge_count").ok(),
             kinds: kinds.into_iter().map(|name| Kind { folded: is_folded(&name), native: name == "native", name }).collect(),
-            edge_fields: raw.meta.edge_fields.map(|fields| {
-                let field = |name: &str| fields.iter().position(|field| field == name);
-                let kind = field("type");
-                let kinds = kind.zip(raw.meta.edge_types).and_then(|(kind, types)| names(&types, kind));
-                EdgeFields {
-                    fields: fields.len(),
-                    kind,
-                    name_or_index: field("name_or_index"),
-                    to_node: field("to_node"),
-                    kinds: kinds.unwrap_or_default(),
-                }
-            }),
+            edge_fields: edge_fields(raw.meta.edge_fields, raw.meta.edge_types),
             node_count: raw.node_count,
             edge_count: raw.edge_count,
             extra_native_bytes: raw.extra_native_bytes,

@@ -18,6 +18,9 @@ use crate::snapshot::Snapshot;
 /// Bytes at the beginning among which the nodes must begin.
 const PREFIX_MAX: usize = 1 << 20;
 
+/// Sections between nodes and strings of up to so many bytes are walked through; larger ones only measured.
+const WALKED_MAX: usize = 16 << 20;
+
 /// Reads the snapshot; None if anything is out of the ordinary.
 pub(super) fn read(map: &[u8], kernel: Kernel, want: Want<'_>, progress: &AtomicU64) -> Option<Snapshot> {
     let (header, nodes_start) = prefix(map, kernel)?;
@@ -34,7 +37,12 @@ pub(super) fn read(map: &[u8], kernel: Kernel, want: Want<'_>, progress: &Atomic
     let (strings_start, index) = index.into_inner().ok()??;
     let name_max = parallel.tallies.iter().map(|tally| tally.name_max).max()?;
     let skipped = strings_start.checked_sub(parallel.end)?;
-    if u64::from(name_max) >= index.count || skipped > edges_max(&header) || !closes(&map[index.end + 1..]) {
+    let plausible = if skipped <= WALKED_MAX {
+        walk(&map[parallel.end + 1..strings_start], kernel).is_some()
+    } else {
+        skipped <= edges_max(&header)
+    };
+    if u64::from(name_max) >= index.count || !plausible || !closes(&map[index.end + 1..]) {
         return None;
     }
     let mut names = Names::wanted(&header, &parallel.tallies);
@@ -73,6 +81,26 @@ fn strings_start(map: &[u8], from: usize) -> Option<usize> {
         let before = map[..from + at].trim_ascii_end().strip_suffix(b":")?.trim_ascii_end().strip_suffix(b"\"strings\"")?;
         matches!(before.trim_ascii_end().last(), Some(b',')).then_some(from + at + 1)
     })
+}
+
+/// Whether what lies between the end of the nodes and the beginning of the strings is a sequence of other sections.
+fn walk(mut between: &[u8], kernel: Kernel) -> Option<()> {
+    let mut text = Text::new(&mut between, 0, kernel);
+    let mut seen: Vec<Vec<u8>> = vec![b"snapshot".to_vec(), b"nodes".to_vec()];
+    loop {
+        text.expect(b',').ok()?;
+        let key = text.short_string(KEY_MAX).ok()?;
+        if seen.contains(&key) {
+            return None;
+        }
+        text.expect(b':').ok()?;
+        if key == b"strings" {
+            text.expect(b'[').ok()?;
+            return text.peek().ok()?.is_none().then_some(());
+        }
+        text.skip_value(&mut std::io::sink()).ok()?;
+        seen.push(key);
+    }
 }
 
 /// Whether the outermost object ends here and nothing follows.

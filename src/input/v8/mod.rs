@@ -42,6 +42,9 @@ impl InputFormat for V8 {
         let text = head.strip_prefix(BOM).unwrap_or(head).trim_ascii_start();
         let Some(text) = text.strip_prefix(b"{") else { return Sniff::No };
         let key = text.trim_ascii_start();
+        if JSC.iter().any(|mark| memchr::memmem::find(&text[..text.len().min(256)], mark.as_bytes()).is_some()) {
+            return Sniff::No;
+        }
         let known = SECTIONS.iter().any(|section| {
             key.strip_prefix(b"\"")
                 .and_then(|key| key.strip_prefix(section.as_bytes()))
@@ -65,8 +68,19 @@ impl InputFormat for V8 {
     }
 }
 
-/// The sections V8 writes, in its order.
-const SECTIONS: [&str; 7] = ["snapshot", "nodes", "edges", "trace_function_infos", "trace_tree", "samples", "strings"];
+/// The sections of every V8 from 7.8 on, in its order.
+const SECTIONS: [&str; 8] = [
+    "snapshot",
+    "nodes",
+    "edges",
+    "trace_function_infos",
+    "trace_tree",
+    "samples",
+    "locations",
+    "strings",
+];
+/// What JavaScriptCore's own snapshots have near their beginning.
+const JSC: [&str; 2] = ["\"type\":\"Inspector\"", "\"type\":\"GCDebugging\""];
 const BOM: &[u8] = b"\xef\xbb\xbf";
 /// Longest key of the outermost object that is looked at.
 const KEY_MAX: usize = 1 << 16;
@@ -95,6 +109,8 @@ struct Parts<'a> {
     strings: u64,
     facts: Facts,
     edges_aside: Option<Aside>,
+    /// The known sections that have been read.
+    sections: Vec<Vec<u8>>,
 }
 
 /// Reads a snapshot front to back, in bounded memory.
@@ -113,6 +129,7 @@ fn front_to_back(input: &mut dyn Read, kernel: Kernel, want: Want<'_>, names_max
         strings: 0,
         facts: Facts::default(),
         edges_aside: None,
+        sections: Vec::new(),
     };
     while text.rest().len() < BOM.len() && text.fill()? {}
     if text.rest().starts_with(BOM) {
@@ -173,15 +190,12 @@ impl<'a> Parts<'a> {
         let key_offset = text.offset();
         let key = text.short_string(KEY_MAX)?;
         text.expect(b':')?;
-        let twice = match &key[..] {
-            b"snapshot" => self.header.is_some(),
-            b"nodes" => self.tally.is_some() || self.nodes_aside.is_some(),
-            b"strings" => self.names.is_some() || self.strings_aside.is_some(),
-            _ => false,
-        };
-        if twice {
+        if self.sections.contains(&key) {
             let problem = format!("the section \"{}\" appears twice", String::from_utf8_lossy(&key));
             return Err(text.inconsistent(key_offset, problem));
+        }
+        if SECTIONS.iter().any(|section| section.as_bytes() == key) {
+            self.sections.push(key.clone());
         }
         match &key[..] {
             b"snapshot" => {
@@ -386,6 +400,9 @@ fn assemble(header: &Header, tallies: Vec<Tally<'_>>, names: &Names, warnings: V
     let mut merged: Vec<(Group, Moved)> = Vec::new();
     let mut numbers: HashMap<(usize, String), u32> = HashMap::new();
     let mut group_of: Vec<Vec<u32>> = Vec::new();
+    // A type may be listed twice: its nodes are of one kind.
+    let same = |kind: usize| header.kinds.iter().position(|other| other.name == header.kinds[kind].name).unwrap_or(kind);
+    let first: Vec<usize> = (0..header.kinds.len()).map(same).collect();
     for tally in &tallies {
         let mut groups = vec![u32::MAX];
         for slot in &tally.slots[1..] {
@@ -395,7 +412,7 @@ fn assemble(header: &Header, tallies: Vec<Tally<'_>>, names: &Names, warnings: V
                 kind if kind.native => native_name(names.text(slot.name), slot.detached()),
                 _ => names.text(slot.name).to_owned(),
             };
-            let number = *numbers.entry((slot.kind(), name)).or_insert_with_key(|(_, name)| {
+            let number = *numbers.entry((first[slot.kind()], name)).or_insert_with_key(|(_, name)| {
                 let group = Group { kind: kind.name.clone(), name: name.clone(), count: 0, self_size: 0 };
                 merged.push((group, Moved::default()));
                 u32::try_from(merged.len() - 1).unwrap_or(u32::MAX)

@@ -11,6 +11,8 @@ const STRIDE: usize = 4 << 10;
 /// Longest escape sequence behind its backslash.
 const ESCAPE: usize = 5;
 
+const CONTROL: &str = "no unescaped control character in a string";
+
 /// What cannot stand where it stands.
 struct Problem {
     at: usize,
@@ -56,7 +58,7 @@ impl Finder {
         match stop {
             None => Ok(None),
             Some(at) if text[at] == b']' && (self.state.string_before() || self.count == 0) => Ok(Some(at)),
-            Some(at) if self.state.in_string() => Err(Problem { at, expected: "no unescaped control character in a string" }),
+            Some(at) if self.state.in_string() => Err(Problem { at, expected: CONTROL }),
             Some(at) if self.state.string_before() => Err(Problem { at, expected: "\",\" or \"]\"" }),
             Some(at) => Err(Problem { at, expected: "a string" }),
         }
@@ -215,24 +217,26 @@ pub(super) fn one(text: &mut Text<'_>) -> Result<(), ErrorKind> {
             return Err(text.unexpected("the end of a string"));
         }
     };
-    let raw = &text.rest()[..length];
-    let mut problem = raw.iter().position(|&b| b < 0x20).map(|at| (at, "no unescaped control character in a string"));
-    let mut at = 0;
-    while problem.is_none() && at < raw.len() {
-        let Some(backslash) = memchr::memchr(b'\\', &raw[at..]) else { break };
-        at += backslash + 1;
-        problem = check_escape(raw, at).err().map(|problem| (problem.at, problem.expected));
-        at += 1;
-    }
-    if problem.is_none() {
-        problem = std::str::from_utf8(raw).err().map(|error| (error.valid_up_to(), "UTF-8 text"));
-    }
-    if let Some((at, expected)) = problem {
+    if let Err((at, expected)) = check(&text.rest()[..length]) {
         text.consume(at);
         return Err(text.unexpected(expected));
     }
     text.consume(length + 1);
     Ok(())
+}
+
+/// Checks the raw text of a string: where something cannot stand, and what should.
+pub(super) fn check(raw: &[u8]) -> Result<(), (usize, &'static str)> {
+    if let Some(at) = raw.iter().position(|&b| b < 0x20) {
+        return Err((at, CONTROL));
+    }
+    let mut at = 0;
+    while let Some(backslash) = memchr::memchr(b'\\', &raw[at..]) {
+        at += backslash + 1;
+        check_escape(raw, at).map_err(|problem| (problem.at, problem.expected))?;
+        at += 1;
+    }
+    std::str::from_utf8(raw).map(drop).map_err(|error| (error.valid_up_to(), "UTF-8 text"))
 }
 
 /// At most `at`, less up to three bytes so that no UTF-8 character is cut.

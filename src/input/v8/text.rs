@@ -156,6 +156,10 @@ impl<'a> Text<'a> {
             if let Some(quote) = memchr::memchr2_iter(b'"', b'\\', &rest[searched..]).find_map(|at| closing(rest, searched + at))
             {
                 let raw = rest[..quote].to_vec();
+                super::strings::check(&raw).map_err(|(at, expected)| {
+                    self.consume(at);
+                    self.unexpected(expected)
+                })?;
                 self.consume(quote + 1);
                 return Ok(raw);
             }

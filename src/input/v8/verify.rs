@@ -27,7 +27,8 @@ impl Facts {
     /// Reads the `edges` array.
     pub(super) fn edges(&mut self, text: &mut Text<'_>, header: &Header) -> Result<(), ErrorKind> {
         let Some(fields) = &header.edge_fields else {
-            return Err(text.inconsistent(text.offset(), "the header's meta lists no edge_fields".to_owned()));
+            return Err(text
+                .inconsistent(text.offset(), "the header's meta does not describe edges (edge_fields, edge_types)".to_owned()));
         };
         let numbered: Vec<bool> = fields.kinds.iter().map(|kind| NUMBERED.contains(&kind.as_str())).collect();
         let targets = header.node_count.saturating_mul(header.layout.fields as u64);
@@ -35,18 +36,18 @@ impl Facts {
         let mut problem = None;
         integers(text, |value, offset| {
             let wrong = |message: String| Some((offset, message));
-            if Some(field) == fields.kind {
+            if field == fields.kind {
                 kind = usize::try_from(value).ok().and_then(|kind| numbered.get(kind)).copied();
                 if kind.is_none() {
                     problem = wrong(format!("edge type {value} is out of range: the header lists {}", numbered.len()));
                 }
-            } else if Some(field) == fields.name_or_index && kind == Some(false) {
+            } else if field == fields.name_or_index && kind == Some(false) {
                 match u64::try_from(value) {
                     Ok(name) if self.name_max.is_none_or(|(max, _)| name > max) => self.name_max = Some((name, offset)),
                     Ok(_) => {}
                     Err(_) => problem = wrong(format!("{value} is no string index")),
                 }
-            } else if Some(field) == fields.to_node {
+            } else if field == fields.to_node {
                 let target = u64::try_from(value).ok().filter(|&target| target < targets);
                 match target {
                     None => problem = wrong(format!("to_node {value} lies outside the nodes")),
