@@ -13,7 +13,7 @@ use crate::render::RENDERERS;
 /// them), which types keep growing. Reads .heapsnapshot and .heaptimeline files of any size, plain, .gz or .zst, and summaries
 /// written by `heapdiff summary`.
 #[derive(Debug, Parser)]
-#[command(name = "heapdiff", version, args_conflicts_with_subcommands = true, arg_required_else_help = true)]
+#[command(name = "heapdiff", version, args_conflicts_with_subcommands = true, arg_required_else_help = true, max_term_width = 80)]
 #[command(after_help = "Exit codes: 0 done, 2 usage error, 3 an input is missing or broken, 5 output failed, 70 internal error.")]
 pub struct Cli {
     /// What to do; left out, the number of snapshots decides.

@@ -131,6 +131,7 @@ fn verify(args: &Verify) -> Result<Notes, Failure> {
 }
 
 fn summary(args: &Summary) -> Result<Notes, Failure> {
+    config::threads(args.threads)?;
     let file = args.output.as_deref().map(OutputFile::open).transpose()?;
     let progress = Watcher::new(args.quiet);
     let want = Want { identify: Identify::No, verify: false };

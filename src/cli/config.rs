@@ -72,9 +72,7 @@ pub fn output(args: &OutputArgs) -> Result<Output, Failure> {
             .ok_or_else(|| Failure::new(exit::USAGE, format!("-o {file}: expected FORMAT=PATH, such as json=report.json")))?;
         files.push((renderer(format)?, path.to_owned()));
     }
-    if args.threads == Some(0) {
-        return Err(Failure::new(exit::USAGE, "--threads: at least 1"));
-    }
+    threads(args.threads)?;
     Ok(Output {
         renderer: renderer(&args.format)?,
         files,
@@ -82,6 +80,14 @@ pub fn output(args: &OutputArgs) -> Result<Output, Failure> {
         quiet: args.quiet,
         threads: args.threads,
     })
+}
+
+/// Checks a number of threads.
+///
+/// # Errors
+/// A usage error.
+pub fn threads(threads: Option<usize>) -> Result<(), Failure> {
+    if threads == Some(0) { Err(Failure::new(exit::USAGE, "--threads: at least 1")) } else { Ok(()) }
 }
 
 fn width() -> usize {

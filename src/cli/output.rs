@@ -50,8 +50,7 @@ impl OutputFile {
     }
 
     fn sink(path: &str) -> io::Result<Sink> {
-        // A link keeps pointing where it points.
-        let target = std::fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path));
+        let target = linked(path);
         match std::fs::metadata(&target) {
             Ok(metadata) if metadata.is_dir() => return Err(io::Error::other("is a directory")),
             Ok(metadata) if !metadata.is_file() => return Ok(Sink::Direct(OpenOptions::new().write(true).open(&target)?)),
@@ -81,6 +80,17 @@ impl OutputFile {
         };
         result.map_err(|error| failure(&path, &error))
     }
+}
+
+/// What a path stands for: a link keeps pointing where it points, even if nothing is there yet.
+fn linked(path: &str) -> PathBuf {
+    const LINKS_MAX: usize = 40;
+    let mut target = PathBuf::from(path);
+    for _ in 0..LINKS_MAX {
+        let Ok(next) = std::fs::read_link(&target) else { break };
+        target = target.parent().unwrap_or(Path::new("")).join(next);
+    }
+    target
 }
 
 /// Temporary files are private; what is put in place has the permissions of what it replaces, or those of a new file.

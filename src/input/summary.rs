@@ -25,7 +25,10 @@ impl InputFormat for SummaryFormat {
         let head = &head[..head.len().min(4096)];
         let object = head.trim_ascii_start().starts_with(b"{");
         let named = memchr::memmem::find(head, format!("\"{}\"", summary::SCHEMA).as_bytes()).is_some();
-        if object && named { Sniff::Yes } else { Sniff::No }
+        // Programs that sort keys put the groups, which may be long, before the name of the schema.
+        let first_key = head.trim_ascii_start().get(1..).unwrap_or_default().trim_ascii_start();
+        let own_key = [&b"\"groups\""[..], b"\"input\"", b"\"schema_version\""].iter().any(|key| first_key.starts_with(key));
+        if object && (named || own_key) { Sniff::Yes } else { Sniff::No }
     }
 
     fn read(&self, source: &mut Source, _: Want<'_>) -> Result<Snapshot, ErrorKind> {

@@ -2,8 +2,13 @@
 //! figures shown, and golden reports.
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
+mod cli;
 mod expected;
+mod golden;
+mod identities;
 mod mutation;
+mod output;
 mod reader;
+mod series;
 mod support;
 mod truncation;

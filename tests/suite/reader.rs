@@ -262,7 +262,7 @@ fn records_may_lie_across_any_border_of_pieces() {
     let objects = large();
     let pools: Vec<rayon::ThreadPool> =
         [1, 3].iter().map(|&n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap()).collect();
-    for (style, paddings) in [(Style::classic(), 20), (Style::bare(), 20), (Style::permuted(), 4)] {
+    for (style, paddings) in [(Style::classic(), 9), (Style::bare(), 9), (Style::permuted(), 3)] {
         let unpadded = synth::file(&objects, &style);
         assert!(unpadded.len() > 1 << 20);
         let plain = oracle::read(&unpadded).unwrap();

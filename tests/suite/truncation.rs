@@ -25,28 +25,36 @@ fn located(result: Result<Snapshot, ErrorKind>, length: usize, what: &str) {
     }
 }
 
-#[test]
-fn every_prefix_of_a_file_is_refused() {
+/// Cuts a file at every place, or every few, and asserts that each prefix is refused.
+fn cut_everywhere(style: &Style, step: usize) {
     let folder = folder();
-    let objects = objects(&mut Rng(11), 9);
-    for (name, style) in [
-        ("classic", Style::classic()),
-        ("new", Style::new()),
-        ("reversed", Style::reversed()),
-        ("unknown", Style { fields: vec!["id", "name", "type", "self_size"], ..Style::unknown() }),
-    ] {
-        let content = synth::file(&objects, &style);
-        let end = content.trim_ascii_end().len();
-        assert!(read(&put(folder.path(), "content", &content), false).is_ok());
-        for cut in 1..end {
-            let path = put(folder.path(), "content", &content[..cut]);
-            located(read(&path, false), cut, &format!("{name} cut at {cut}"));
-            if cut % 7 == 0 {
-                located(read(&path, true), cut, &format!("{name} cut at {cut}, verify"));
-            }
+    let content = synth::file(&objects(&mut Rng(11), 7), style);
+    let end = content.trim_ascii_end().len();
+    assert!(read(&put(folder.path(), "content", &content), false).is_ok());
+    for cut in (1..end).step_by(step) {
+        let path = put(folder.path(), "content", &content[..cut]);
+        located(read(&path, false), cut, &format!("cut at {cut}"));
+        if cut % 11 == 0 {
+            located(read(&path, true), cut, &format!("cut at {cut}, verify"));
         }
     }
-    assert!(matches!(read(&put(folder.path(), "content", b""), false), Err(ErrorKind::Empty)));
+}
+
+#[test]
+fn every_prefix_of_a_classic_file_is_refused() {
+    cut_everywhere(&Style::classic(), 1);
+}
+
+#[test]
+fn every_prefix_of_a_new_file_is_refused() {
+    cut_everywhere(&Style::new(), 1);
+}
+
+#[test]
+fn prefixes_of_unusual_files_are_refused() {
+    cut_everywhere(&Style::reversed(), 4);
+    cut_everywhere(&Style { fields: vec!["id", "name", "type", "self_size"], ..Style::unknown() }, 4);
+    assert!(matches!(read(&put(folder().path(), "content", b""), false), Err(ErrorKind::Empty)));
 }
 
 #[test]
@@ -222,12 +230,10 @@ fn deep_nesting_takes_no_stack() {
         content.replacen(tree, &format!("\"unknown\":{arrays}"), 1),
         content.replacen("{\"snapshot\"", &format!("{{\"unknown\":{objects},\"snapshot\""), 1),
     ] {
-        for content in [deep.as_bytes().to_vec(), zst(deep.as_bytes())] {
-            let path = put(folder.path(), "content", &content);
-            let found = on_a_small_stack(move || (read(&path, false), read(&path, true)));
-            assert_eq!(groups(&found.0.unwrap()), expected);
-            assert_eq!(groups(&found.1.unwrap()), expected);
-        }
+        let (plain, packed) = (put(folder.path(), "content", deep.as_bytes()), put(folder.path(), "zst", &zst(deep.as_bytes())));
+        let found = on_a_small_stack(move || (read(&packed, false), read(&plain, true)));
+        assert_eq!(groups(&found.0.unwrap()), expected);
+        assert_eq!(groups(&found.1.unwrap()), expected);
     }
     // Brackets that never close.
     let endless = content.replacen(tree, &format!("\"unknown\":{}", "[".repeat(DEPTH)), 1);
