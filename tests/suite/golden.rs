@@ -22,7 +22,10 @@ fn golden(name: &str, actual: &[u8]) {
 const REPORTS: &[(&str, &[&str])] = &[
     ("leak-top", &["top", "fixtures/v8/leak/s7.heapsnapshot", "-n", "8"]),
     ("leak-diff", &["diff", "fixtures/v8/leak/s1.heapsnapshot", "fixtures/v8/leak/s7.heapsnapshot", "-n", "8"]),
-    ("leak-diff-backwards", &["diff", "fixtures/v8/leak/s4.heapsnapshot", "fixtures/v8/leak/s3.heapsnapshot", "-n", "4", "--bytes"]),
+    (
+        "leak-diff-backwards",
+        &["diff", "fixtures/v8/leak/s4.heapsnapshot", "fixtures/v8/leak/s3.heapsnapshot", "-n", "4", "--bytes"],
+    ),
     ("leak-trend", &["trend", "fixtures/v8/leak", "-n", "8"]),
     ("leak-verify", &["verify", "fixtures/v8/leak"]),
     ("small-top", &["top", "tests/golden/inputs/small-1.heapsnapshot", "-n", "0", "--by", "kind,name", "--ascii"]),
