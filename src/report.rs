@@ -252,10 +252,10 @@ pub enum TrendVerdict {
     Shrinking,
     /// Moves up and down.
     Noise,
-    /// Does not change in a way worth a word.
-    Stable,
     /// Differs; two snapshots allow no more to be said.
     Change,
+    /// Does not change in a way worth a word.
+    Stable,
 }
 
 /// How a row develops over the series.

@@ -93,7 +93,7 @@ fn files_without_permission_are_refused() {
     use std::os::unix::fs::PermissionsExt;
     let folder = folder();
     let path = small(folder.path());
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
     // The superuser may read everything.
     if std::fs::read(&path).is_err() {
         assert!(run(&["top", &path]).refusal().contains("denied"));

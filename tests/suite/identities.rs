@@ -314,10 +314,8 @@ fn summaries_stand_for_their_files() {
             assert!(of_summaries["totals"]["added"].is_null() && of_summaries["inputs"][0]["process"].is_null());
             assert_eq!(of_summaries["inputs"][0]["format"], "summary");
             let (mut a, mut b) = (without_identity(of_files), without_identity(of_summaries));
-            for key in ["warnings"] {
-                a.as_object_mut().unwrap().remove(key);
-                b.as_object_mut().unwrap().remove(key);
-            }
+            a.as_object_mut().unwrap().remove("warnings");
+            b.as_object_mut().unwrap().remove("warnings");
             assert!(a == b, "{files:?} {options:?}:\n{a}\n{b}");
         }
     }

@@ -28,7 +28,10 @@ fn located(result: Result<Snapshot, ErrorKind>, length: usize, what: &str) {
 /// Cuts a file at every place, or every few, and asserts that each prefix is refused.
 fn cut_everywhere(style: &Style, step: usize) {
     let folder = folder();
-    let content = synth::file(&objects(&mut Rng(11), 7), style);
+    let mut objects = objects(&mut Rng(11), 5);
+    objects.push(object("object", "a\\\\b\\\"c\\u00e9\\ud83d\\ude00", 1001, 8));
+    objects.push(object("closure", "caf\u{e9} \u{1f600}", 1003, 8));
+    let content = synth::file(&objects, style);
     let end = content.trim_ascii_end().len();
     assert!(read(&put(folder.path(), "content", &content), false).is_ok());
     for cut in (1..end).step_by(step) {

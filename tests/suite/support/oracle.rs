@@ -30,8 +30,8 @@ struct Header {
     meta: Meta,
     node_count: u64,
     edge_count: u64,
-    #[serde(default)]
-    extra_native_bytes: Option<u64>,
+    #[serde(default, rename = "extra_native_bytes")]
+    _extra_native_bytes: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -68,7 +68,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Plain, String> {
     let document: Document = serde_json::from_str(&without_lone_surrogates(text)).map_err(|error| error.to_string())?;
     let Document { snapshot, nodes, strings, edges, trace_function_infos, trace_tree, samples, locations } = document;
     let _ = (edges, trace_function_infos, trace_tree, samples, locations);
-    let Header { meta, node_count, edge_count, extra_native_bytes: _ } = snapshot;
+    let Header { meta, node_count, edge_count, .. } = snapshot;
     let fields = &meta.node_fields;
     let place = |name: &str| fields.iter().position(|field| field == name);
     let need = |name: &str| place(name).ok_or(format!("no {name}"));
