@@ -31,33 +31,63 @@ fn place(id: u64) -> (usize, usize, u64) {
     ((number >> PAGE_SHIFT) as usize, (number >> 6 & 63) as usize, 1 << (number & 63))
 }
 
+/// Whether an id is odd and has a place on a page.
+#[inline(always)]
+fn is_near(id: u64) -> bool {
+    id & 1 == 1 && id <= u64::from(u32::MAX)
+}
+
+/// Whether all ids are [near](is_near), and whether all are odd: without a branch an id.
+#[must_use]
+pub fn odd_bits(ids: &[u64]) -> (bool, bool) {
+    let (and, or) = ids.iter().fold((u64::MAX, 0), |(and, or), id| (and & id, or | id));
+    let odd = and & 1 == 1;
+    (odd && or <= u64::from(u32::MAX), odd)
+}
+
 impl IdSet {
-    /// Adds the odd ones of some ids. Neighbours in a snapshot mostly share a page, which is looked up once for a run of them.
-    pub fn insert_odd(&mut self, ids: &[u64]) {
-        let mut rest = ids;
-        while let Some(&id) = rest.first() {
-            if id & 1 == 0 || id > u64::from(u32::MAX) {
+    /// Adds the odd ones of some ids, and calls `lacking` with the place of each that `against` lacks.
+    ///
+    /// Neighbours in a snapshot mostly share a page, which is looked up once for a run of them, and a word of it, which is
+    /// gathered in a register.
+    pub fn insert_odd(&mut self, ids: &[u64], against: Option<&Self>, mut lacking: impl FnMut(usize)) {
+        let (plain, _) = odd_bits(ids);
+        let mut at = 0;
+        while let Some(&id) = ids.get(at) {
+            if !plain && !is_near(id) {
                 if id & 1 == 1 {
                     self.far.push(id);
+                    if against.is_some_and(|against| !against.contains(id)) {
+                        lacking(at);
+                    }
                 }
-                rest = &rest[1..];
+                at += 1;
                 continue;
             }
-            let (number, ..) = place(id);
+            let (number, mut current, _) = place(id);
             if number >= self.pages.len() {
                 self.pages.resize_with(number + 1, || None);
             }
             let page = self.pages[number].get_or_insert_with(|| Box::new([0; 64]));
-            let mut run = 0;
-            for &id in rest {
+            let others =
+                against.map(|against| against.pages.get(number).and_then(Option::as_ref).map_or(&[0; 64], |page| &**page));
+            let mut gathered = 0;
+            for &id in &ids[at..] {
                 let (other, word, bit) = place(id);
-                if id & 1 == 0 || id > u64::from(u32::MAX) || other != number {
+                if other != number || !plain && !is_near(id) {
                     break;
                 }
-                page[word] |= bit;
-                run += 1;
+                if word != current {
+                    page[current] |= gathered;
+                    (current, gathered) = (word, 0);
+                }
+                gathered |= bit;
+                if others.is_some_and(|others| others[word] & bit == 0) {
+                    lacking(at);
+                }
+                at += 1;
             }
-            rest = &rest[run..];
+            page[current] |= gathered;
         }
     }
 
@@ -68,8 +98,14 @@ impl IdSet {
         if id > u64::from(u32::MAX) {
             return self.far.binary_search(&id).is_ok();
         }
-        let (page, word, bit) = place(id);
-        self.pages.get(page).and_then(Option::as_ref).is_some_and(|page| page[word] & bit != 0)
+        let (number, word, bit) = place(id);
+        self.page(number)[word] & bit != 0
+    }
+
+    /// A page; an empty one where the set has none.
+    #[inline]
+    fn page(&self, number: usize) -> &Page {
+        self.pages.get(number).and_then(Option::as_ref).map_or(&[0; 64], |page| &**page)
     }
 
     /// Takes in the ids of another set.
@@ -149,28 +185,33 @@ pub struct Journal {
     pub segments: Vec<Segment>,
 }
 
-/// A part of a journal: columns of 16-bit codes. A code of all ones stands for the next value of `wide`.
+/// A part of a journal: columns of 16-bit codes. A code of all ones stands for the next of the column's wide values.
 #[derive(Debug, Default)]
 pub struct Segment {
     id_steps: Vec<u16>,
     slots: Vec<u16>,
     sizes: Vec<u16>,
-    wide: Vec<u64>,
+    wide_ids: Vec<u64>,
+    wide_slots: Vec<u64>,
+    wide_sizes: Vec<u64>,
     last_id: u64,
     groups: std::sync::Arc<[u32]>,
 }
 
 const WIDE: u16 = u16::MAX;
 
-/// The code of a small value; for others, `whole` is put aside.
+/// The code of a value.
 #[inline(always)]
-fn code(value: u64, whole: u64, wide: &mut Vec<u64>) -> u16 {
-    match u16::try_from(value) {
-        Ok(code) if code != WIDE => code,
-        _ => {
-            wide.push(whole);
-            WIDE
-        }
+fn code(value: u64) -> u16 {
+    u16::try_from(value).unwrap_or(WIDE)
+}
+
+/// Appends the codes of values, and those that have none to `wide`.
+fn encode(values: impl Iterator<Item = u64> + Clone, codes: &mut Vec<u16>, wide: &mut Vec<u64>) {
+    let old = codes.len();
+    codes.extend(values.clone().map(code));
+    if codes[old..].contains(&WIDE) {
+        wide.extend(values.filter(|&value| code(value) == WIDE));
     }
 }
 
@@ -198,39 +239,48 @@ impl Segment {
 
     /// Appends the objects with odd ids. Ids mostly rise by small even steps; those that don't are written whole.
     pub fn push_odd(&mut self, ids: &[u64], slots: &[u32], self_sizes: &[u64]) {
-        let old = self.id_steps.len();
-        self.id_steps.resize(old + ids.len(), 0);
-        self.slots.resize(old + ids.len(), 0);
-        self.sizes.resize(old + ids.len(), 0);
-        let (id_steps, slot_codes) = (&mut self.id_steps[old..], &mut self.slots[old..]);
-        let size_codes = &mut self.sizes[old..];
-        let (wide, mut last_id, mut place) = (&mut self.wide, self.last_id, 0);
-        for ((&id, &slot), &self_size) in ids.iter().zip(slots).zip(self_sizes) {
-            if id & 1 == 0 {
-                continue;
-            }
-            let step = id.wrapping_sub(last_id) >> 1;
-            last_id = id;
-            id_steps[place] = code(step, id, wide);
-            slot_codes[place] = code(u64::from(slot), u64::from(slot), wide);
-            size_codes[place] = code(self_size, self_size, wide);
-            place += 1;
+        if !odd_bits(ids).1 {
+            let odd: Vec<usize> = (0..ids.len()).filter(|&i| ids[i] & 1 == 1).collect();
+            let column = |values: &[u64]| odd.iter().map(|&i| values[i]).collect::<Vec<u64>>();
+            let slots: Vec<u32> = odd.iter().map(|&i| slots[i]).collect();
+            return self.push_odd(&column(ids), &slots, &column(self_sizes));
         }
+        let old = self.id_steps.len();
+        let mut last_id = self.last_id;
+        self.id_steps.extend(ids.iter().map(|&id| code(id.wrapping_sub(std::mem::replace(&mut last_id, id)) >> 1)));
         self.last_id = last_id;
-        self.id_steps.truncate(old + place);
-        self.slots.truncate(old + place);
-        self.sizes.truncate(old + place);
+        if self.id_steps[old..].contains(&WIDE) {
+            let steps = self.id_steps[old..].iter().zip(ids);
+            self.wide_ids.extend(steps.filter(|&(&step, _)| step == WIDE).map(|(_, &id)| id));
+        }
+        encode(slots.iter().map(|&slot| u64::from(slot)), &mut self.slots, &mut self.wide_slots);
+        encode(self_sizes.iter().copied(), &mut self.sizes, &mut self.wide_sizes);
     }
 
-    /// Calls `f` with id, slot and size of each object.
-    fn for_each(&self, mut f: impl FnMut(u64, u64, u64)) {
-        let mut wide = self.wide.iter();
+    /// Calls `f` with id, slot and size of each object that `ids` lacks.
+    fn for_each_lacking(&self, ids: &IdSet, mut f: impl FnMut(u64, u64, u64)) {
+        let mut wide_ids = self.wide_ids.iter();
+        let (mut wide_slots, mut wide_sizes) = (self.wide_slots.iter(), self.wide_sizes.iter());
         let mut id = FIRST;
+        let (mut number, mut page) = (usize::MAX, ids.page(usize::MAX));
         for ((&step, &slot), &size) in self.id_steps.iter().zip(&self.slots).zip(&self.sizes) {
-            let mut value = |code: u16| if code == WIDE { wide.next().copied().unwrap_or(0) } else { u64::from(code) };
-            id = if step == WIDE { value(WIDE) } else { id.wrapping_add(u64::from(step) << 1) };
-            let (slot, size) = (value(slot), value(size));
-            f(id, slot, size);
+            let whole = |code: u16, wide: &mut std::slice::Iter<'_, u64>| {
+                if code == WIDE { wide.next().copied().unwrap_or(0) } else { u64::from(code) }
+            };
+            id = if step == WIDE { whole(WIDE, &mut wide_ids) } else { id.wrapping_add(u64::from(step) << 1) };
+            let (slot, size) = (whole(slot, &mut wide_slots), whole(size, &mut wide_sizes));
+            let held = if is_near(id) {
+                let (other, word, bit) = place(id);
+                if other != number {
+                    (number, page) = (other, ids.page(other));
+                }
+                page[word] & bit != 0
+            } else {
+                ids.contains(id)
+            };
+            if !held {
+                f(id, slot, size);
+            }
         }
     }
 }
@@ -244,13 +294,11 @@ impl Journal {
         self.segments
             .par_iter()
             .fold(empty, |mut missing, segment| {
-                segment.for_each(|id, slot, self_size| {
-                    if !ids.contains(id) {
-                        let group = usize::try_from(slot).ok().and_then(|slot| segment.groups.get(slot));
-                        if let Some(moved) = group.and_then(|&group| missing.get_mut(group as usize)) {
-                            moved.count += 1;
-                            moved.size += self_size;
-                        }
+                segment.for_each_lacking(ids, |_, slot, self_size| {
+                    let group = usize::try_from(slot).ok().and_then(|slot| segment.groups.get(slot));
+                    if let Some(moved) = group.and_then(|&group| missing.get_mut(group as usize)) {
+                        moved.count += 1;
+                        moved.size += self_size;
                     }
                 });
                 missing
@@ -313,14 +361,18 @@ mod tests {
         #[test]
         fn a_set_holds_the_odd_ids_it_was_given(given in ids(), more in ids(), others in ids()) {
             let (mut set, mut other) = (IdSet::default(), IdSet::default());
-            set.insert_odd(&given);
-            other.insert_odd(&more);
+            set.insert_odd(&given, None, |_| {});
+            other.insert_odd(&more, None, |_| {});
             set.merge(other);
             set.finish();
             let expected: BTreeSet<u64> = given.iter().chain(&more).copied().filter(|id| id & 1 == 1).collect();
             for id in given.iter().chain(&more).chain(&others).filter(|&id| id & 1 == 1) {
                 prop_assert_eq!(set.contains(*id), expected.contains(id));
             }
+            let mut lacking = Vec::new();
+            IdSet::default().insert_odd(&others, Some(&set), |at| lacking.push(others[at]));
+            let absent: Vec<u64> = others.iter().copied().filter(|id| id & 1 == 1 && !expected.contains(id)).collect();
+            prop_assert_eq!(lacking, absent);
         }
 
         #[test]
@@ -337,7 +389,7 @@ mod tests {
                 segment.push_odd(&column(|object| object.0), &slots, &column(|object| object.2));
             }
             let mut read = Vec::new();
-            segment.for_each(|id, slot, size| read.push((id, slot, size)));
+            segment.for_each_lacking(&IdSet::default(), |id, slot, size| read.push((id, slot, size)));
             let expected: Vec<(u64, u64, u64)> =
                 objects.iter().filter(|o| o.0 & 1 == 1).map(|&(id, slot, size)| (id, u64::from(slot), size)).collect();
             prop_assert_eq!(read, expected);
@@ -351,7 +403,7 @@ mod tests {
         let groups: Arc<[u32]> = vec![u32::MAX, 0, 1].into();
         let journal = Journal { segments: vec![segment.with_groups(&groups)] };
         let mut later = IdSet::default();
-        later.insert_odd(&[1, 7, 9]);
+        later.insert_odd(&[1, 7, 9], None, |_| {});
         assert_eq!(journal.missing(&later, 2), [Moved { count: 1, size: 30 }, Moved { count: 1, size: 20 }]);
     }
 }

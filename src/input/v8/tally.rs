@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::header::Header;
-use crate::identity::{IdSet, Identify, Segment};
+use crate::identity::{IdSet, Identify, Segment, odd_bits};
 use crate::report::Moved;
 use crate::scan::Records;
 
@@ -89,7 +89,7 @@ pub(super) struct IdentityTally<'a> {
 }
 
 /// Objects in the sample that tells processes apart, at most about this many.
-const SAMPLE: u64 = 1 << 15;
+const SAMPLE: u64 = 1 << 12;
 
 impl<'a> Tally<'a> {
     /// An empty tally. Name indexes below `dense` use a table, others a map: no snapshot of so many bytes holds more names.
@@ -222,18 +222,17 @@ impl IdentityTally<'_> {
             segment.push_odd(&records.id, slot_of, &records.self_size);
         }
         let Some(ids) = &mut self.ids else { return };
-        ids.insert_odd(&records.id);
+        ids.insert_odd(&records.id, self.against, |i| {
+            let added = &mut slots[slot_of[i] as usize].added;
+            added.count += 1;
+            added.size += records.self_size[i];
+        });
+        if odd_bits(&records.id).1 {
+            return;
+        }
         for (i, &id) in records.id.iter().enumerate() {
             if id & 1 == 0 {
                 *self.natives.entry((slot_of[i], records.self_size[i])).or_default() += 1;
-            }
-        }
-        let Some(against) = self.against else { return };
-        for (i, &id) in records.id.iter().enumerate() {
-            if id & 1 == 1 && !against.contains(id) {
-                let added = &mut slots[slot_of[i] as usize].added;
-                added.count += 1;
-                added.size += records.self_size[i];
             }
         }
     }
