@@ -190,10 +190,13 @@ fn notes(warnings: &[Warning], path: &str) -> Notes {
     warnings.iter().map(|warning| format!("warning: {}: {}", safe_name(path), safe_name(&warning.message))).collect()
 }
 
+/// More threads than this only wait for each other.
+const THREADS_MAX: usize = 256;
+
 /// Runs on a pool of the given number of threads, or on the default one.
 fn in_pool<T: Send>(threads: Option<usize>, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
     let Some(threads) = threads else { return Ok(work()) };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.min(THREADS_MAX)).build();
     let pool = pool.map_err(|error| Failure::new(exit::OUTPUT, format!("--threads {threads}: {error}")))?;
     Ok(pool.install(work))
 }
