@@ -4,7 +4,8 @@ use regex::Regex;
 
 use crate::grouping::{Level, Row, Sums, id, main_kind, printable, rows};
 use crate::report::{
-    Change, Command, Finding, Group, Grouping, Input, Order, Parent, Report, SCHEMA, SCHEMA_VERSION, Shown, Tool, Totals, Warning,
+    Change, Command, Finding, Group, Grouping, Input, Order, Parent, Report, SCHEMA, SCHEMA_VERSION, Shown, Tool, Totals,
+    TrendVerdict, Warning,
 };
 use crate::series::Series;
 use crate::text::safe_name;
@@ -17,7 +18,7 @@ pub struct Options {
     pub command: Command,
     /// Levels of grouping, outermost first.
     pub by: Vec<Level>,
-    /// Rows shown at each level; 0 for all.
+    /// Rows shown at each level; 0 for all. Stable rows of `trend` are among them only if rows are sorted or picked by hand.
     pub limit: usize,
     /// What rows are ordered by; None for the command's own order.
     pub sort: Option<Sort>,
@@ -124,6 +125,10 @@ impl Table<'_> {
             order.retain(|&row| self.any_matches(depth + 1, &rows[row]));
         }
         if self.options.limit > 0 {
+            if self.options.sort.is_none() && self.options.focus.is_none() {
+                let stable = |trend: &Option<RowTrend>| trend.as_ref().is_some_and(|t| t.verdict == TrendVerdict::Stable);
+                order.retain(|&row| !stable(&trends[row]));
+            }
             order.truncate(self.options.limit);
         }
         let mut sums = Sums::of(self.series, &[]);

@@ -32,18 +32,33 @@ fn place(id: u64) -> (usize, usize, u64) {
 }
 
 impl IdSet {
-    /// Adds an odd id.
-    #[inline]
-    pub fn insert(&mut self, id: u64) {
-        if id > u64::from(u32::MAX) {
-            self.far.push(id);
-            return;
+    /// Adds the odd ones of some ids. Neighbours in a snapshot mostly share a page, which is looked up once for a run of them.
+    pub fn insert_odd(&mut self, ids: &[u64]) {
+        let mut rest = ids;
+        while let Some(&id) = rest.first() {
+            if id & 1 == 0 || id > u64::from(u32::MAX) {
+                if id & 1 == 1 {
+                    self.far.push(id);
+                }
+                rest = &rest[1..];
+                continue;
+            }
+            let (number, ..) = place(id);
+            if number >= self.pages.len() {
+                self.pages.resize_with(number + 1, || None);
+            }
+            let page = self.pages[number].get_or_insert_with(|| Box::new([0; 64]));
+            let mut run = 0;
+            for &id in rest {
+                let (other, word, bit) = place(id);
+                if id & 1 == 0 || id > u64::from(u32::MAX) || other != number {
+                    break;
+                }
+                page[word] |= bit;
+                run += 1;
+            }
+            rest = &rest[run..];
         }
-        let (page, word, bit) = place(id);
-        if page >= self.pages.len() {
-            self.pages.resize_with(page + 1, || None);
-        }
-        self.pages[page].get_or_insert_with(|| Box::new([0; 64]))[word] |= bit;
     }
 
     /// Whether an odd id is in the set. Call [`IdSet::finish`] first.
@@ -84,7 +99,7 @@ impl IdSet {
 pub struct Identity {
     /// A sample of the odd ids, to tell processes apart: see [`Sampled`].
     pub sample: Vec<Sampled>,
-    /// Distance of the sample: it holds the ids whose number among the odd ones is a multiple of it. A power of two.
+    /// Distance of the sample: it holds the ids whose number among the odd ones is a multiple of it (`id >> 1`). A power of two.
     pub stride: u64,
     /// The odd ids.
     pub ids: IdSet,
@@ -146,6 +161,19 @@ pub struct Segment {
 }
 
 const WIDE: u16 = u16::MAX;
+
+/// The code of a small value; for others, `whole` is put aside.
+#[inline(always)]
+fn code(value: u64, whole: u64, wide: &mut Vec<u64>) -> u16 {
+    match u16::try_from(value) {
+        Ok(code) if code != WIDE => code,
+        _ => {
+            wide.push(whole);
+            WIDE
+        }
+    }
+}
+
 /// Where steps begin: odd, as all ids are.
 const FIRST: u64 = 1;
 
@@ -168,31 +196,30 @@ impl Segment {
         Self { groups: std::sync::Arc::clone(groups), ..self }
     }
 
-    /// Appends an object. Ids mostly rise by small even steps.
-    #[inline]
-    pub fn push(&mut self, id: u64, slot: u32, self_size: u64) {
-        let step = id.wrapping_sub(self.last_id) >> 1;
-        self.last_id = id;
-        let code = |value: u64, wide: &mut Vec<u64>| match u16::try_from(value) {
-            Ok(code) if code != WIDE => code,
-            _ => {
-                wide.push(value);
-                WIDE
+    /// Appends the objects with odd ids. Ids mostly rise by small even steps; those that don't are written whole.
+    pub fn push_odd(&mut self, ids: &[u64], slots: &[u32], self_sizes: &[u64]) {
+        let old = self.id_steps.len();
+        self.id_steps.resize(old + ids.len(), 0);
+        self.slots.resize(old + ids.len(), 0);
+        self.sizes.resize(old + ids.len(), 0);
+        let (id_steps, slot_codes) = (&mut self.id_steps[old..], &mut self.slots[old..]);
+        let size_codes = &mut self.sizes[old..];
+        let (wide, mut last_id, mut place) = (&mut self.wide, self.last_id, 0);
+        for ((&id, &slot), &self_size) in ids.iter().zip(slots).zip(self_sizes) {
+            if id & 1 == 0 {
+                continue;
             }
-        };
-        // Ids may fall: a wide entry then holds the id itself.
-        let id_code = match u16::try_from(step) {
-            Ok(code) if code != WIDE => code,
-            _ => {
-                self.wide.push(id);
-                WIDE
-            }
-        };
-        self.id_steps.push(id_code);
-        let slot_code = code(u64::from(slot), &mut self.wide);
-        self.slots.push(slot_code);
-        let size_code = code(self_size, &mut self.wide);
-        self.sizes.push(size_code);
+            let step = id.wrapping_sub(last_id) >> 1;
+            last_id = id;
+            id_steps[place] = code(step, id, wide);
+            slot_codes[place] = code(u64::from(slot), u64::from(slot), wide);
+            size_codes[place] = code(self_size, self_size, wide);
+            place += 1;
+        }
+        self.last_id = last_id;
+        self.id_steps.truncate(old + place);
+        self.slots.truncate(old + place);
+        self.sizes.truncate(old + place);
     }
 
     /// Calls `f` with id, slot and size of each object.
@@ -266,4 +293,65 @@ pub fn agreement(a: &Identity, b: &Identity) -> Agreement {
         }
     }
     agreement
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn ids() -> impl Strategy<Value = Vec<u64>> {
+        let id = prop_oneof![0_u64..10_000, 0_u64..40, any::<u64>(), u64::from(u32::MAX) - 5..u64::from(u32::MAX) + 5];
+        prop::collection::vec(id, 0..300)
+    }
+
+    proptest! {
+        #[test]
+        fn a_set_holds_the_odd_ids_it_was_given(given in ids(), more in ids(), others in ids()) {
+            let (mut set, mut other) = (IdSet::default(), IdSet::default());
+            set.insert_odd(&given);
+            other.insert_odd(&more);
+            set.merge(other);
+            set.finish();
+            let expected: BTreeSet<u64> = given.iter().chain(&more).copied().filter(|id| id & 1 == 1).collect();
+            for id in given.iter().chain(&more).chain(&others).filter(|&id| id & 1 == 1) {
+                prop_assert_eq!(set.contains(*id), expected.contains(id));
+            }
+        }
+
+        #[test]
+        fn a_journal_gives_back_what_was_written(
+            objects in prop::collection::vec((prop_oneof![0_u64..10_000, any::<u64>()], prop_oneof![0_u32..9, any::<u32>()],
+                prop_oneof![0_u64..200, any::<u64>()]), 0..200),
+            cut in 0_usize..200,
+        ) {
+            let mut segment = Segment::with_capacity(objects.len());
+            let cut = cut.min(objects.len());
+            for part in [&objects[..cut], &objects[cut..]] {
+                let column = |f: fn(&(u64, u32, u64)) -> u64| part.iter().map(f).collect::<Vec<u64>>();
+                let slots: Vec<u32> = part.iter().map(|object| object.1).collect();
+                segment.push_odd(&column(|object| object.0), &slots, &column(|object| object.2));
+            }
+            let mut read = Vec::new();
+            segment.for_each(|id, slot, size| read.push((id, slot, size)));
+            let expected: Vec<(u64, u64, u64)> =
+                objects.iter().filter(|o| o.0 & 1 == 1).map(|&(id, slot, size)| (id, u64::from(slot), size)).collect();
+            prop_assert_eq!(read, expected);
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_counted_by_group() {
+        let mut segment = Segment::with_capacity(4);
+        segment.push_odd(&[1, 3, 5, 8, 7], &[1, 2, 1, 1, 2], &[10, 20, 30, 40, 50]);
+        let groups: Arc<[u32]> = vec![u32::MAX, 0, 1].into();
+        let journal = Journal { segments: vec![segment.with_groups(&groups)] };
+        let mut later = IdSet::default();
+        later.insert_odd(&[1, 7, 9]);
+        assert_eq!(journal.missing(&later, 2), [Moved { count: 1, size: 30 }, Moved { count: 1, size: 20 }]);
+    }
 }

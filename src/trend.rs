@@ -67,7 +67,11 @@ impl Trends {
         RowTrend {
             verdict: match finding {
                 Some(finding) => self.judgement.findings[finding].verdict,
-                None => verdicts().map(|verdict| verdict.verdict).min().unwrap_or(TrendVerdict::Stable),
+                None => match verdicts().map(|verdict| verdict.verdict).min().unwrap_or(TrendVerdict::Stable) {
+                    // One of its groups shrinks; the row does not.
+                    TrendVerdict::Shrinking if sums.count_delta() >= 0 || sums.size_delta() > 0 => TrendVerdict::Noise,
+                    verdict => verdict,
+                },
             },
             measures: self.rule.measure(&sums.count, &sums.self_size),
             finding,

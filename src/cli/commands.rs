@@ -190,7 +190,7 @@ fn notes(warnings: &[Warning], path: &str) -> Notes {
     warnings.iter().map(|warning| format!("warning: {}: {}", safe_name(path), safe_name(&warning.message))).collect()
 }
 
-/// More threads than this only wait for each other.
+/// More threads than this are not started, whatever is asked for.
 const THREADS_MAX: usize = 256;
 
 /// Runs on a pool of the given number of threads, or on the default one.

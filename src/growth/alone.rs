@@ -124,12 +124,24 @@ pub(crate) fn judge(group: &Group<'_>, shape: &Shape, context: Context<'_>) -> O
     Some(Alone { verdict, inflates })
 }
 
+/// Judges literals, which many causes share, where nothing else was found: suspect if their number rises throughout and their
+/// size by a quarter of the gate. Their size swings with everything that is alive, so the gate itself hides slow leaks of them.
+pub(crate) fn judge_literals(group: &Group<'_>, shape: &Shape, context: Context<'_>) -> Option<Alone> {
+    let Group { series, .. } = group;
+    let rises = context.n >= 5
+        && tiers::is_literal(series.kind, series.name)
+        && !series.self_size.is_empty()
+        && shape.growth >= context.gate_bytes / 4.0
+        && rises_in_number(series.count, context.kendall);
+    rises.then_some(Alone { verdict: TrendVerdict::Suspect, inflates: false })
+}
+
 /// A leak inside the churn of its own class: the counts rise throughout, the size rule sees nothing.
 fn rises_within_churn(group: &Group<'_>, kendall: &MannKendall) -> bool {
-    let n = group.series.count.len();
-    if group.tier < tiers::CLOSURE || n < 7 {
-        return false;
-    }
-    let shape = Shape::of(kendall, group.series.count);
-    shape.passes(GATE_OBJECTS, GATE_OBJECTS_SHARE) && shape.rises_throughout(n)
+    group.tier >= tiers::CLOSURE && group.series.count.len() >= 7 && rises_in_number(group.series.count, kendall)
+}
+
+fn rises_in_number(counts: &[u64], kendall: &MannKendall) -> bool {
+    let shape = Shape::of(kendall, counts);
+    shape.passes(GATE_OBJECTS, GATE_OBJECTS_SHARE) && shape.rises_throughout(counts.len())
 }

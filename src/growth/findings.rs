@@ -25,12 +25,7 @@ pub(crate) fn judge(groups: &[Group<'_>], context: Context<'_>) -> Judgement {
     fold(groups, &mut units);
     let unit_of = unit_of_each(groups, &units);
     let explanations = explanations(groups, &units, &unit_of);
-    let alone: Vec<Option<Alone>> = (0..groups.len())
-        .map(|g| {
-            let free = unit_of[g].is_none() && explanations[g].is_none_or(|e| e.share < EXPLAINED_MIN);
-            if free { alone::judge(&groups[g], &shapes[g], context) } else { None }
-        })
-        .collect();
+    let alone = judge_alone(groups, &shapes, &units, &unit_of, &explanations, context);
     let (findings, finding_of) = compose(groups, &units, &explanations, &alone);
     let verdicts = (0..groups.len())
         .map(|g| {
@@ -53,6 +48,28 @@ pub(crate) fn judge(groups: &[Group<'_>], context: Context<'_>) -> Judgement {
         })
         .collect();
     Judgement { groups: verdicts, findings, chances: context.chances }
+}
+
+/// Judges the groups that no unit explains. Literals get their turn only where there is no finding but the engine's own.
+fn judge_alone(
+    groups: &[Group<'_>],
+    shapes: &[Shape],
+    units: &[Unit],
+    unit_of: &[Option<usize>],
+    explanations: &[Option<Explanation>],
+    context: Context<'_>,
+) -> Vec<Option<Alone>> {
+    let free = |g: usize| unit_of[g].is_none() && explanations[g].is_none_or(|e| e.share < EXPLAINED_MIN);
+    let judge_free = |judge: fn(&Group<'_>, &Shape, Context<'_>) -> Option<Alone>| -> Vec<Option<Alone>> {
+        (0..groups.len()).map(|g| if free(g) { judge(&groups[g], &shapes[g], context) } else { None }).collect()
+    };
+    let mut alone = judge_free(alone::judge);
+    let is_runtime = |g: usize| tiers::is_runtime(groups[g].series.kind, groups[g].series.name);
+    if !units.iter().any(is_growing) && (0..groups.len()).all(|g| alone[g].is_none() || is_runtime(g)) {
+        let literals = judge_free(alone::judge_literals);
+        alone = alone.into_iter().zip(literals).map(|(other, literal)| other.or(literal)).collect();
+    }
+    alone
 }
 
 /// Judges a row by itself: by its steps where its name may start a finding, else by its size.

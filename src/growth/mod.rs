@@ -3,10 +3,10 @@
 //! Pure functions over counts and sizes; nothing here reads files or prints. A judgement goes in this order:
 //!
 //! 1. Groups whose counts rise in the same steps, or in whole multiples of them, form a *unit*: one cause, judged by how many
-//!    units came in each step ([`steps`], [`units`]).
-//! 2. Units explain part of the growth of groups that many causes share, strings above all ([`attribution`]).
-//! 3. What no unit explains is judged alone, by its size ([`alone`]).
-//! 4. Units and groups alone that are a leak or suspect become findings, ranked ([`findings`]).
+//!    units came in each step (`steps`, `units`).
+//! 2. Units explain part of the growth of groups that many causes share, strings above all (`attribution`).
+//! 3. What no unit explains is judged alone, by its size (`alone`).
+//! 4. Units and groups alone that are a leak or suspect become findings, ranked (`findings`).
 //!
 //! **Invariant:** the order of the groups given decides nothing; every tie ends at a group's kind and name.
 
@@ -21,9 +21,8 @@ mod units;
 #[cfg(test)]
 mod tests;
 
-pub use stats::MannKendall;
-
 use alone::Shape;
+use stats::MannKendall;
 use steps::{Context, Movement};
 use tiers::Tier;
 
@@ -206,7 +205,7 @@ impl Rule {
         Shape::of(&self.kendall, if self_size.is_empty() { count } else { self_size }).measures
     }
 
-    /// Judges all groups of a series.
+    /// Judges all groups of a series, each of as many snapshots as the rule is for.
     pub fn judge(&self, series: &[GroupSeries<'_>]) -> Judgement {
         let groups: Vec<Group<'_>> = series.iter().map(|s| Group::new(s, tiers::tier(s.kind, s.name))).collect();
         let chances = groups.iter().filter(|group| group.tier >= tiers::NATIVE && group.swings()).count();

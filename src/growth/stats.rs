@@ -5,13 +5,13 @@
 /// Holds, for every length, the probability that a random order has at most so many inversions. Probabilities rather than
 /// numbers of permutations, so that no length overflows; only the lower half, because the distribution is symmetrical.
 #[derive(Debug, Clone)]
-pub struct MannKendall {
+pub(crate) struct MannKendall {
     at_most: Vec<Vec<f64>>,
 }
 
 impl MannKendall {
     /// Distributions for series of 0 to `n` points.
-    pub fn up_to(n: usize) -> Self {
+    pub(crate) fn up_to(n: usize) -> Self {
         let mut at_most = vec![vec![1.0], vec![1.0]];
         for size in 2..=n {
             // A new largest element in one of `size` places adds 0 to size - 1 inversions, each as likely.
@@ -34,17 +34,17 @@ impl MannKendall {
 
     /// One-sided probability that a random order of the values rises at least as consistently. Ties count half an inversion,
     /// the sum is rounded up. Series longer than the distributions count as not rising (1.0).
-    pub fn p_rising<T: PartialOrd>(&self, values: &[T]) -> f64 {
+    pub(crate) fn p_rising<T: PartialOrd>(&self, values: &[T]) -> f64 {
         self.p(values, |earlier, later| earlier > later)
     }
 
     /// One-sided probability that a random order of the values falls at least as consistently.
-    pub fn p_falling<T: PartialOrd>(&self, values: &[T]) -> f64 {
+    pub(crate) fn p_falling<T: PartialOrd>(&self, values: &[T]) -> f64 {
         self.p(values, |earlier, later| earlier < later)
     }
 
     /// The least probability a series of `size` points can have: 1 / size!.
-    pub fn p_least(&self, size: usize) -> f64 {
+    pub(crate) fn p_least(&self, size: usize) -> f64 {
         self.at_most.get(size).map_or(1.0, |table| lookup(table, size, 0))
     }
 

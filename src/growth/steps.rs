@@ -7,6 +7,8 @@ use crate::report::TrendVerdict;
 const LOSS_MAX: f64 = 0.02;
 /// Share of the net growth that makes one step a `step`.
 const ONE_STEP: f64 = 0.9;
+/// Probability of falling by chance up to which steps that halve are saturating: one of four steps may be out of order.
+const FALLING_P: f64 = 0.17;
 /// Least net growth worth a word, in objects.
 pub(crate) const NET_MIN: i64 = 4;
 
@@ -154,7 +156,7 @@ impl Growth {
         let tail = self.m.div_ceil(3);
         let fair = self.net * stats::to_f64(tail) / stats::to_f64(self.m);
         let held = stats::i64_to_f64(stats::sum(&v[self.m - tail..]));
-        held <= 0.1 * fair || self.ratio <= 0.25 || (self.ratio <= 0.5 && self.p_falling <= 0.1)
+        held <= 0.1 * fair || self.ratio <= 0.25 || (self.ratio <= 0.5 && self.p_falling <= FALLING_P)
     }
 
     fn is_leak(&self) -> bool {

@@ -72,6 +72,11 @@ pub(crate) fn is_shared_kind(kind: &str) -> bool {
     )
 }
 
+/// What literals and text are made of: objects without a class and strings.
+pub(crate) fn is_literal(kind: &str, name: &str) -> bool {
+    matches!(kind, "string" | "concatenated string" | "sliced string") || (kind == "object" && name == "Object")
+}
+
 /// Code, feedback, metadata, shapes: what the engine itself adds while a program runs.
 pub(crate) fn is_runtime(kind: &str, name: &str) -> bool {
     matches!(kind, "code" | "hidden" | "object shape") || (kind == "array" && METADATA_ARRAYS.binary_search(&name).is_ok())

@@ -9,6 +9,7 @@ mod identities;
 mod mutation;
 mod output;
 mod reader;
+mod readme;
 mod series;
 mod support;
 mod truncation;

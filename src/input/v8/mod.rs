@@ -69,16 +69,8 @@ impl InputFormat for V8 {
 }
 
 /// The sections of every V8 from 7.8 on, in its order.
-const SECTIONS: [&str; 8] = [
-    "snapshot",
-    "nodes",
-    "edges",
-    "trace_function_infos",
-    "trace_tree",
-    "samples",
-    "locations",
-    "strings",
-];
+const SECTIONS: [&str; 8] =
+    ["snapshot", "nodes", "edges", "trace_function_infos", "trace_tree", "samples", "locations", "strings"];
 /// What JavaScriptCore's own snapshots have near their beginning.
 const JSC: [&str; 2] = ["\"type\":\"Inspector\"", "\"type\":\"GCDebugging\""];
 const BOM: &[u8] = b"\xef\xbb\xbf";

@@ -206,7 +206,8 @@ pub(super) fn read_parallel<'a>(
             first_job();
             work();
         });
-        for _ in 1..rayon::current_num_threads() {
+        // More workers than pieces would only wait.
+        for _ in 1..rayon::current_num_threads().min(chunks.numbers_before.len()) {
             scope.spawn(|_| work());
         }
     });

@@ -211,30 +211,29 @@ impl<'a> Tally<'a> {
 
 impl IdentityTally<'_> {
     fn add(&mut self, records: &Records, slot_of: &[u32], slots: &mut [Slot]) {
-        let mask = self.stride - 1;
-        for (i, (&id, &slot)) in records.id.iter().zip(slot_of).enumerate() {
-            let self_size = records.self_size[i];
+        // One column after the other: each loop is short, and its data is in the cache.
+        let mask = self.stride * 2 - 1;
+        for (i, &id) in records.id.iter().enumerate() {
+            if id & mask == 1 {
+                self.sample.push((id, slot_of[i], records.name[i]));
+            }
+        }
+        if let Some(segment) = self.journal.as_mut().and_then(|journal| journal.last_mut()) {
+            segment.push_odd(&records.id, slot_of, &records.self_size);
+        }
+        let Some(ids) = &mut self.ids else { return };
+        ids.insert_odd(&records.id);
+        for (i, &id) in records.id.iter().enumerate() {
             if id & 1 == 0 {
-                if self.ids.is_some() {
-                    *self.natives.entry((slot, self_size)).or_default() += 1;
-                }
-                continue;
+                *self.natives.entry((slot_of[i], records.self_size[i])).or_default() += 1;
             }
-            if (id >> 1) & mask == 0 {
-                self.sample.push((id, slot, records.name[i]));
-            }
-            if let Some(ids) = &mut self.ids {
-                ids.insert(id);
-                if let Some(against) = self.against
-                    && !against.contains(id)
-                {
-                    let added = &mut slots[slot as usize].added;
-                    added.count += 1;
-                    added.size += self_size;
-                }
-            }
-            if let Some(segment) = self.journal.as_mut().and_then(|journal| journal.last_mut()) {
-                segment.push(id, slot, self_size);
+        }
+        let Some(against) = self.against else { return };
+        for (i, &id) in records.id.iter().enumerate() {
+            if id & 1 == 1 && !against.contains(id) {
+                let added = &mut slots[slot_of[i] as usize].added;
+                added.count += 1;
+                added.size += records.self_size[i];
             }
         }
     }
