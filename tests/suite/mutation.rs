@@ -22,7 +22,8 @@ impl Whole {
         // Where the sections begin, with the comma or brace before them.
         let begin = |(i, &section): (usize, &&str)| {
             let key = if section == "unknown" { format!("\"x-notes-{i}\"") } else { format!("\"{section}\"") };
-            text[..text.rfind(&key).unwrap()].rfind(['{', ',']).unwrap()
+            let before = text.match_indices(&key).map(|(at, _)| text[..at].trim_end());
+            before.filter(|before| before.ends_with(',') || *before == "{").last().unwrap().len() - 1
         };
         let mut begins: Vec<usize> = style.sections.iter().enumerate().map(begin).collect();
         begins.push(text.rfind('}').unwrap());
