@@ -47,6 +47,17 @@ fn usage_errors_exit_with_2() {
 }
 
 #[test]
+fn any_number_of_threads_may_be_asked_for() {
+    let folder = folder();
+    let path = small(folder.path());
+    let report = run(&["top", &path]);
+    assert_eq!(report.code, Some(0));
+    for threads in ["1", "64", "100000", "18446744073709551615"] {
+        assert_eq!(run(&["top", &path, "--threads", threads]), report, "{threads}");
+    }
+}
+
+#[test]
 fn without_arguments_help_is_shown_as_a_usage_error() {
     let run = run::<&str>(&[]);
     assert_eq!(run.code, Some(2), "{run:?}");

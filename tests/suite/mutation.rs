@@ -22,7 +22,8 @@ impl Whole {
         // Where the sections begin, with the comma or brace before them.
         let begin = |(i, &section): (usize, &&str)| {
             let key = if section == "unknown" { format!("\"x-notes-{i}\"") } else { format!("\"{section}\"") };
-            text[..text.rfind(&key).unwrap()].rfind(['{', ',']).unwrap()
+            let before = text.match_indices(&key).map(|(at, _)| text[..at].trim_end());
+            before.filter(|before| before.ends_with(',') || *before == "{").last().unwrap().len() - 1
         };
         let mut begins: Vec<usize> = style.sections.iter().enumerate().map(begin).collect();
         begins.push(text.rfind('}').unwrap());
@@ -82,11 +83,16 @@ impl Whole {
     }
 }
 
+/// How often files of a style are damaged: `HEAPDIFF_ROUNDS`, or as often as a short run allows.
+fn rounds() -> u64 {
+    std::env::var("HEAPDIFF_ROUNDS").map_or(250, |rounds| rounds.parse().unwrap())
+}
+
 /// Damages files of a style many times; returns how often they were refused and accepted by `verify`.
 fn damage(name: &str, style: &Style, rng: &mut Rng, faults: &mut Vec<String>) -> (usize, usize) {
     let folder = folder();
     let (mut refused, mut accepted) = (0, 0);
-    for round in 0..250 {
+    for round in 0..rounds() {
         let mut round_rng = Rng(rng.next() ^ round);
         let whole = Whole::new(style, &mut round_rng);
         let (content, seen) = whole.damaged(&mut round_rng);

@@ -219,13 +219,18 @@ pub(crate) fn read_all(bytes: &[u8]) -> Result<Plain, String> {
     struct Edges {
         snapshot: Header,
         nodes: Vec<u64>,
-        edges: Vec<i64>,
+        edges: Vec<Value>,
         strings: Vec<IgnoredAny>,
     }
     let plain = read(bytes)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = without_lone_surrogates(std::str::from_utf8(bytes).map_err(|error| error.to_string())?);
     let Edges { snapshot, nodes, edges, strings } = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    // A negative zero is a whole number, too.
+    let whole = |value: &Value| {
+        value.as_i64().or_else(|| value.as_f64().filter(|&value| value == 0.0 && value.is_sign_negative()).map(|_| 0))
+    };
+    let edges: Vec<i64> = edges.iter().map(whole).collect::<Option<_>>().ok_or("edges are whole numbers")?;
     let node_fields = snapshot.meta.node_fields;
     let edge_fields = snapshot.meta.edge_fields.ok_or("no edge_fields")?;
     let place = |name: &str| edge_fields.iter().position(|field| field == name).ok_or(format!("no {name}"));
