@@ -1,5 +1,6 @@
 //! A series of snapshots as columns: every (kind, name) group with its counts and sizes in each snapshot.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use crate::grouping::Sums;
@@ -89,30 +90,45 @@ impl Series {
     #[must_use]
     pub fn new(loaded: Vec<Loaded>, order_by: OrderBy, changes: Option<Changes>, warnings: Vec<Warning>) -> Self {
         let n = loaded.len();
-        let mut columns: BTreeMap<(String, String), SeriesGroup> = BTreeMap::new();
+        let mut groups: Vec<SeriesGroup> = Vec::new();
         let mut inputs = Vec::with_capacity(n);
         for (i, Loaded { path, mut snapshot, process }) in loaded.into_iter().enumerate() {
-            for (number, group) in std::mem::take(&mut snapshot.groups).into_iter().enumerate() {
-                let column = columns.entry((group.kind, group.name)).or_insert_with_key(|(kind, name)| SeriesGroup {
-                    kind: kind.clone(),
-                    name: name.clone(),
-                    sums: Sums::zero(n),
-                });
-                column.sums.count[i] += group.count;
-                column.sums.self_size[i] += group.self_size;
-                if let Some(changes) = &changes {
-                    if i == 0 {
-                        column.sums.removed = changes.removed[number];
-                    }
-                    if i == n - 1 {
-                        column.sums.added = changes.added[number];
-                    }
-                }
-            }
+            let (first, last) = (i == 0, i == n - 1);
+            let moved = |number: usize| Sums {
+                removed: changes.as_ref().filter(|_| first).map_or(Moved::default(), |changes| changes.removed[number]),
+                added: changes.as_ref().filter(|_| last).map_or(Moved::default(), |changes| changes.added[number]),
+                ..Sums::default()
+            };
+            let more = std::mem::take(&mut snapshot.groups).into_iter().enumerate().map(|(number, group)| {
+                let mut sums = Sums { count: vec![0; n], self_size: vec![0; n], ..moved(number) };
+                sums.count[i] = group.count;
+                sums.self_size[i] = group.self_size;
+                SeriesGroup { kind: group.kind, name: group.name, sums }
+            });
+            groups = merge(groups, more.collect());
             snapshot.identity = None;
             inputs.push(Input { path, snapshot, process });
         }
-        Self { inputs, order_by, groups: columns.into_values().collect(), has_changes: changes.is_some(), warnings }
+        Self { inputs, order_by, groups, has_changes: changes.is_some(), warnings }
+    }
+}
+
+/// Merges groups sorted by kind and name; sums of equal ones are added up.
+fn merge(groups: Vec<SeriesGroup>, more: Vec<SeriesGroup>) -> Vec<SeriesGroup> {
+    let mut merged = Vec::with_capacity(groups.len().max(more.len()));
+    let (mut groups, mut more) = (groups.into_iter().peekable(), more.into_iter().peekable());
+    loop {
+        let order = match (groups.peek(), more.peek()) {
+            (Some(a), Some(b)) => (&a.kind, &a.name).cmp(&(&b.kind, &b.name)),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => return merged,
+        };
+        let mut next = if order == Ordering::Greater { more.next() } else { groups.next() };
+        if let (Ordering::Equal, Some(next), Some(other)) = (order, &mut next, more.next_if(|_| order == Ordering::Equal)) {
+            next.sums.add(&other.sums);
+        }
+        merged.extend(next);
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) fn read(map: &[u8], kernel: Kernel, want: Want<'_>, progress: &Atomic
         return None;
     }
     let mut names = Names::wanted(&header, &parallel.tallies);
-    let wanted = names.wanted.clone();
+    let wanted = names.indexes();
     index.fetch(map, kernel, &wanted, |name, raw| names.add(name, raw));
     Some(assemble(&header, parallel.tallies, &names, Vec::new()))
 }

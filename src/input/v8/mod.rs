@@ -268,7 +268,7 @@ impl<'a> Parts<'a> {
         let (Some(header), Some(tally)) = (&self.header, &self.tally) else { return Err(missing(text, "nodes")) };
         text.expect(b'[')?;
         let mut names = Names::wanted(header, std::slice::from_ref(tally));
-        let wanted = names.wanted.clone();
+        let wanted = names.indexes();
         let count = strings::read(text, &wanted, |name, raw| names.add(name, raw))?;
         if tally.nodes > 0 && u64::from(tally.name_max) >= count {
             text.section = "nodes";
@@ -355,82 +355,116 @@ impl Write for Limited {
 
 /// The strings that name groups, and hashes of those that name sampled objects.
 struct Names {
-    /// Name indexes, ascending.
-    wanted: Vec<u32>,
-    /// Which of them name groups.
-    of_groups: std::collections::HashSet<u32>,
-    texts: HashMap<u32, String>,
-    hashes: HashMap<u32, u64>,
+    /// Name indexes, ascending, and whether they name groups.
+    wanted: Vec<(u32, bool)>,
+    /// Text (of groups) and hash of the wanted strings found so far, in the same order.
+    found: Vec<(String, u64)>,
 }
 
 impl Names {
     fn wanted(header: &Header, tallies: &[Tally<'_>]) -> Self {
         let slots = tallies.iter().flat_map(|tally| &tally.slots[1..]);
-        let of_groups: std::collections::HashSet<u32> =
-            slots.filter(|slot| !header.kinds[slot.kind()].folded).map(|slot| slot.name).collect();
+        let of_groups = slots.filter(|slot| !header.kinds[slot.kind()].folded).map(|slot| (slot.name, true));
         let sampled = tallies.iter().filter_map(|tally| tally.identity.as_ref()).flat_map(|identity| &identity.sample);
-        let mut wanted: Vec<u32> = of_groups.iter().copied().chain(sampled.map(|&(_, _, name)| name)).collect();
+        let mut wanted: Vec<(u32, bool)> = of_groups.chain(sampled.map(|&(_, _, name)| (name, false))).collect();
         wanted.sort_unstable();
-        wanted.dedup();
-        Self { wanted, of_groups, texts: HashMap::new(), hashes: HashMap::new() }
+        wanted.dedup_by(|later, first| {
+            first.1 |= later.0 == first.0 && later.1;
+            later.0 == first.0
+        });
+        Self { found: Vec::with_capacity(wanted.len()), wanted }
     }
 
+    fn indexes(&self) -> Vec<u32> {
+        self.wanted.iter().map(|&(name, _)| name).collect()
+    }
+
+    /// Takes in the raw text of the next wanted string.
     fn add(&mut self, name: u32, raw: &[u8]) {
-        self.hashes.insert(name, xxhash_rust::xxh3::xxh3_64(raw));
-        if self.of_groups.contains(&name) {
-            self.texts.insert(name, strings::unescape(raw));
-        }
+        let of_group = self.wanted.get(self.found.len()).is_some_and(|&(next, of_group)| next == name && of_group);
+        let text = if of_group { strings::unescape(raw) } else { String::new() };
+        self.found.push((text, xxhash_rust::xxh3::xxh3_64(raw)));
     }
 
-    fn text(&self, name: u32) -> &str {
-        self.texts.get(&name).map_or("", String::as_str)
+    fn get(&self, name: u32) -> (&str, u64) {
+        let place = self.wanted.binary_search_by_key(&name, |&(name, _)| name);
+        place.ok().and_then(|place| self.found.get(place)).map_or(("", 0), |(text, hash)| (text, *hash))
     }
+}
+
+/// A slot of a worker.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    /// First of the header's kinds that has the slot's kind's name: a type may be listed twice.
+    kind: usize,
+    name: u32,
+    detached: bool,
+    tally: usize,
+    slot: usize,
+}
+
+/// The slots of all workers, those of one kind and name together, in the order of kinds and names.
+fn places(header: &Header, tallies: &[Tally<'_>], names: &Names) -> Vec<(String, Vec<Place>)> {
+    let first_of = |kind: usize| header.kinds.iter().position(|other| other.name == header.kinds[kind].name).unwrap_or(kind);
+    let first: Vec<usize> = (0..header.kinds.len()).map(first_of).collect();
+    let slots = tallies
+        .iter()
+        .enumerate()
+        .flat_map(|(tally, counted)| counted.slots.iter().enumerate().skip(1).map(move |(slot, found)| (tally, slot, found)));
+    let mut every: Vec<Place> = slots
+        .map(|(tally, slot, found)| Place {
+            kind: first[found.kind()],
+            name: found.name,
+            detached: found.detached(),
+            tally,
+            slot,
+        })
+        .collect();
+    // Most slots are put together by their numbers, only the rest by text.
+    every.sort_unstable();
+    let mut groups: Vec<(String, Vec<Place>)> = every
+        .chunk_by(|a, b| (a.kind, a.name, a.detached) == (b.kind, b.name, b.detached))
+        .map(|same| {
+            let (kind, name) = (&header.kinds[same[0].kind], names.get(same[0].name).0);
+            let name = match kind {
+                kind if kind.folded => String::new(),
+                kind if kind.native => native_name(name, same[0].detached),
+                _ => name.to_owned(),
+            };
+            (name, same.to_vec())
+        })
+        .collect();
+    let kind = |places: &[Place]| header.kinds[places[0].kind].name.as_str();
+    groups.sort_by(|(a, in_a), (b, in_b)| (kind(in_a), a).cmp(&(kind(in_b), b)));
+    groups.dedup_by(|(later, in_later), (first, in_first)| {
+        let same = later == first && in_later[0].kind == in_first[0].kind;
+        if same {
+            in_first.append(in_later);
+        }
+        same
+    });
+    groups
 }
 
 /// Puts what the workers counted together, now that names are known.
 fn assemble(header: &Header, tallies: Vec<Tally<'_>>, names: &Names, warnings: Vec<Warning>) -> Snapshot {
-    let mut merged: Vec<(Group, Moved)> = Vec::new();
-    let mut numbers: HashMap<(usize, String), u32> = HashMap::new();
-    let mut group_of: Vec<Vec<u32>> = Vec::new();
-    // A type may be listed twice: its nodes are of one kind.
-    let same = |kind: usize| header.kinds.iter().position(|other| other.name == header.kinds[kind].name).unwrap_or(kind);
-    let first: Vec<usize> = (0..header.kinds.len()).map(same).collect();
-    for tally in &tallies {
-        let mut groups = vec![u32::MAX];
-        for slot in &tally.slots[1..] {
-            let kind = &header.kinds[slot.kind()];
-            let name = match kind {
-                kind if kind.folded => String::new(),
-                kind if kind.native => native_name(names.text(slot.name), slot.detached()),
-                _ => names.text(slot.name).to_owned(),
-            };
-            let number = *numbers.entry((first[slot.kind()], name)).or_insert_with_key(|(_, name)| {
-                let group = Group { kind: kind.name.clone(), name: name.clone(), count: 0, self_size: 0 };
-                merged.push((group, Moved::default()));
-                u32::try_from(merged.len() - 1).unwrap_or(u32::MAX)
-            });
-            let (group, added) = &mut merged[number as usize];
+    let mut group_of: Vec<Vec<u32>> = tallies.iter().map(|tally| vec![u32::MAX; tally.slots.len()]).collect();
+    let mut groups = Vec::new();
+    let mut added = Vec::new();
+    for (number, (name, places)) in (0..).zip(places(header, &tallies, names)) {
+        let kind = header.kinds[places[0].kind].name.clone();
+        let (mut group, mut come) = (Group { kind, name, count: 0, self_size: 0 }, Moved::default());
+        for place in places {
+            let slot = &tallies[place.tally].slots[place.slot];
             group.count += slot.count;
             group.self_size += slot.self_size;
-            added.count += slot.added.count;
-            added.size += slot.added.size;
-            groups.push(number);
+            come.count += slot.added.count;
+            come.size += slot.added.size;
+            group_of[place.tally][place.slot] = number;
         }
-        group_of.push(groups);
+        groups.push(group);
+        added.push(come);
     }
-    // Groups in the order of kind and name, whatever order the workers met them in.
-    let mut order: Vec<u32> = (0..u32::try_from(merged.len()).unwrap_or(u32::MAX)).collect();
-    let key = |&number: &u32| (&merged[number as usize].0.kind, &merged[number as usize].0.name);
-    order.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
-    let mut place = vec![0_u32; merged.len()];
-    for (new, &old) in (0..).zip(&order) {
-        place[old as usize] = new;
-    }
-    for groups in &mut group_of {
-        groups[1..].iter_mut().for_each(|group| *group = place[*group as usize]);
-    }
-    let added: Vec<Moved> = order.iter().map(|&old| merged[old as usize].1).collect();
-    merged.sort_unstable_by(|(a, _), (b, _)| (&a.kind, &a.name).cmp(&(&b.kind, &b.name)));
     let odd_id_max = tallies.iter().map(|tally| tally.odd_id_max).max().unwrap_or(0);
     Snapshot {
         format: NAME,
@@ -442,7 +476,7 @@ fn assemble(header: &Header, tallies: Vec<Tally<'_>>, names: &Names, warnings: V
         self_size: tallies.iter().map(|tally| tally.self_size).sum(),
         extra_native_bytes: header.extra_native_bytes,
         order_key: (odd_id_max > 0).then_some(odd_id_max),
-        groups: merged.into_iter().map(|(group, _)| group).collect(),
+        groups,
         warnings,
         identity: identity(header, tallies, group_of, names, added),
     }
@@ -464,8 +498,7 @@ fn identity(
         merged.stride = noted.stride;
         merged.sample.extend(noted.sample.iter().map(|&(id, slot, name)| {
             let kind = header.kinds[tally.slots[slot as usize].kind()].name.as_bytes();
-            let name = names.hashes.get(&name).copied().unwrap_or(0);
-            Sampled { id, hash: xxhash_rust::xxh3::xxh3_64_with_seed(kind, name) }
+            Sampled { id, hash: xxhash_rust::xxh3::xxh3_64_with_seed(kind, names.get(name).1) }
         }));
         if let Some(ids) = noted.ids {
             merged.ids.merge(ids);

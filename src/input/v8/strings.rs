@@ -7,7 +7,7 @@ use crate::error::ErrorKind;
 use crate::scan::{Kernel, StringMasks, StringState};
 
 /// Text looked at between two entries of the index.
-const STRIDE: usize = 4 << 10;
+const STRIDE: usize = 1 << 10;
 /// Longest escape sequence behind its backslash.
 const ESCAPE: usize = 5;
 
@@ -80,7 +80,7 @@ impl Finder {
 }
 
 fn check_escape(text: &[u8], at: usize) -> Result<(), Problem> {
-    let valid = match text[at] {
+    let valid = match text.get(at).copied().unwrap_or(0) {
         b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => true,
         b'u' => text.get(at + 1..at + ESCAPE).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)),
         _ => false,
