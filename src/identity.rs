@@ -231,6 +231,12 @@ impl Segment {
         }
     }
 
+    /// How many more objects fit without another allocation.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.sizes.capacity() - self.sizes.len()
+    }
+
     /// The segment with the group of each slot, once names are known.
     #[must_use]
     pub fn with_groups(self, groups: &std::sync::Arc<[u32]>) -> Self {

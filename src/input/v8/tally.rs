@@ -85,11 +85,16 @@ pub(super) struct IdentityTally<'a> {
     pub(super) ids: Option<IdSet>,
     pub(super) natives: HashMap<(u32, u64), u64>,
     pub(super) journal: Option<Vec<Segment>>,
+    /// Objects a segment of the journal has room for. Few large ones: the allocator takes a lock for each.
+    segment_objects: usize,
     pub(super) against: Option<&'a IdSet>,
 }
 
 /// Objects in the sample that tells processes apart, at most about this many.
 const SAMPLE: u64 = 1 << 12;
+
+/// Most objects a segment of a journal makes room for at once.
+const SEGMENT: usize = 1 << 19;
 
 impl<'a> Tally<'a> {
     /// An empty tally. Name indexes below `dense` use a table, others a map: no snapshot of so many bytes holds more names.
@@ -123,15 +128,20 @@ impl<'a> Tally<'a> {
                 ids: ids.then(IdSet::default),
                 natives: HashMap::new(),
                 journal: journal.then(Vec::new),
+                segment_objects: usize::try_from(header.node_count / 8).unwrap_or(usize::MAX).min(SEGMENT),
                 against,
             }),
         }
     }
 
-    /// Begins a part of the file with room for a number of nodes.
+    /// Makes room for a number of nodes that are to be added.
     pub(super) fn begin(&mut self, nodes: usize) {
-        if let Some(journal) = self.identity.as_mut().and_then(|identity| identity.journal.as_mut()) {
-            journal.push(Segment::with_capacity(nodes));
+        let Some(identity) = &mut self.identity else { return };
+        let segment_objects = identity.segment_objects;
+        if let Some(journal) = &mut identity.journal
+            && journal.last().is_none_or(|segment| segment.room() < nodes)
+        {
+            journal.push(Segment::with_capacity(nodes.max(segment_objects)));
         }
     }
 
