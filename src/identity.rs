@@ -3,9 +3,10 @@
 //! V8 gives every JavaScript object an odd id when a snapshot first sees it, and the object keeps it. Even ids belong to native
 //! nodes, are given anew in each snapshot, and are compared by type, name and size instead.
 //!
-//! The set of odd ids is a bit map, three megabytes for 24 million objects. Which objects a later snapshot *added* is then known
-//! while it is read; which objects of the earlier one it *lacks* is not, so the earlier one keeps a [`Journal`]: id, group and
-//! size of every object in six bytes, cheaper than reading the file twice.
+//! Ids only rise: what has a higher id than any object of the earlier snapshot came *later*, and is known while the later one is
+//! read. Which objects of the earlier one are *gone* is not, so it keeps a [`Journal`]: id, group and size of every object in
+//! six bytes, cheaper than reading the file twice. The later one's odd ids are a bit map, three megabytes for 24 million objects.
+//! That no id at or below the earlier maximum is new is not taken for granted: it is counted.
 
 use std::collections::HashMap;
 
@@ -137,14 +138,18 @@ pub struct Identity {
     pub sample: Vec<Sampled>,
     /// Distance of the sample: it holds the ids whose number among the odd ones is a multiple of it (`id >> 1`). A power of two.
     pub stride: u64,
-    /// The odd ids.
+    /// The odd ids, where the snapshot was compared with an earlier one.
     pub ids: IdSet,
+    /// Number of objects with odd ids.
+    pub odd: u64,
     /// Native nodes: how many of each group and size, sorted.
     pub natives: Vec<(NativeKey, u64)>,
     /// Every object with an odd id, if it was asked for.
     pub journal: Option<Journal>,
-    /// By group: the objects whose odd ids the set given to the reader lacks, if one was.
+    /// By group: the objects with odd ids that are not of the earlier snapshot, if one was given.
     pub added: Option<Vec<Moved>>,
+    /// `added` rests on the rise of ids alone.
+    pub added_by_rise: bool,
 }
 
 /// Group and size of a native node.
@@ -174,6 +179,8 @@ pub enum Identify<'a> {
     Sample,
     /// Also finding out, later, which of them another snapshot lacks.
     Keep,
+    /// Also finding out which of them came after a snapshot with this highest odd id.
+    After(u64),
     /// Also finding out which of them a given set lacks.
     Against(&'a IdSet),
 }
@@ -292,6 +299,23 @@ impl Segment {
 }
 
 impl Journal {
+    /// Number of objects.
+    #[must_use]
+    pub fn objects(&self) -> u64 {
+        self.segments.iter().map(|segment| segment.sizes.len() as u64).sum()
+    }
+
+    /// The ids of all objects.
+    #[must_use]
+    pub fn ids(&self) -> IdSet {
+        let (mut set, none) = (IdSet::default(), IdSet::default());
+        for segment in &self.segments {
+            segment.for_each_lacking(&none, |id, _, _| set.insert_odd(&[id], None, |_| {}));
+        }
+        set.finish();
+        set
+    }
+
     /// By group: the objects whose ids are not in `ids`.
     #[must_use]
     pub fn missing(&self, ids: &IdSet, groups: usize) -> Vec<Moved> {

@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind};
 use crate::identity::{Agreement, Identify, agreement};
 use crate::input::{self, Sniff, Want};
 use crate::report::{OrderBy, Warning};
-use crate::series::{Series, changes};
+use crate::series::{Changes, Comparison, Series, compare};
 use crate::snapshot::Snapshot;
 use crate::source::Source;
 
@@ -152,11 +152,10 @@ pub fn series(candidates: &[Candidate], ordering: InputOrder, progress: &dyn Pro
     let (first, last) = (guess.first().copied().unwrap_or(0), guess.last().copied().unwrap_or(0));
     let mut snapshots: Vec<Option<Snapshot>> = candidates.iter().map(|_| None).collect();
     for &i in &guess {
-        let keep = snapshots[first].as_ref().and_then(|snapshot| snapshot.identity.as_ref());
-        let identify = match keep {
+        let identify = match &snapshots[first] {
             _ if candidates.len() == 1 => Identify::No,
             _ if i == first => Identify::Keep,
-            Some(identity) if i == last => Identify::Against(&identity.ids),
+            Some(earlier) if i == last => Identify::After(earlier.order_key.unwrap_or(0)),
             _ => Identify::Sample,
         };
         let snapshot = read(&candidates[i].path, Want { identify, verify: false }, progress)?;
@@ -174,7 +173,7 @@ pub fn series(candidates: &[Candidate], ordering: InputOrder, progress: &dyn Pro
             if (a, b) != (first, last) {
                 reread(&mut loaded, a, b, progress, &mut warnings)?;
             }
-            changes(&loaded[a].snapshot, &loaded[b].snapshot)
+            changes(&mut loaded, a, b, progress)?
         }
         _ => None,
     };
@@ -182,6 +181,22 @@ pub fn series(candidates: &[Candidate], ordering: InputOrder, progress: &dyn Pro
     let loaded: Vec<Loaded> = order.iter().filter_map(|&i| places[i].take()).collect();
     duplicates(&loaded, &mut warnings);
     Ok(Series::new(loaded, order_by, changes, warnings))
+}
+
+/// Which objects came and went between two snapshots of one process; reads the later one again if its ids do not just rise.
+fn changes(loaded: &mut [Loaded], first: usize, last: usize, progress: &dyn Progress) -> Result<Option<Changes>, Error> {
+    let again = match compare(&loaded[first].snapshot, &loaded[last].snapshot) {
+        Comparison::Changes(changes) => return Ok(Some(changes)),
+        Comparison::IdsFall if loaded[last].path != "-" => &loaded[first].snapshot.identity,
+        _ => return Ok(None),
+    };
+    let journal = again.as_ref().and_then(|identity| identity.journal.as_ref());
+    let ids = journal.map(crate::identity::Journal::ids).unwrap_or_default();
+    loaded[last].snapshot = read(&loaded[last].path, Want { identify: Identify::Against(&ids), verify: false }, progress)?;
+    match compare(&loaded[first].snapshot, &loaded[last].snapshot) {
+        Comparison::Changes(changes) => Ok(Some(changes)),
+        _ => Ok(None),
+    }
 }
 
 /// Reads the first and the last snapshot again, now that it is known which they are.
@@ -202,8 +217,7 @@ fn reread(
         place.snapshot.identity = None;
     }
     let kept = read(&loaded[first].path, Want { identify: Identify::Keep, verify: false }, progress)?;
-    let ids = kept.identity.as_ref().map(|identity| &identity.ids);
-    let identify = ids.map_or(Identify::No, Identify::Against);
+    let identify = Identify::After(kept.order_key.unwrap_or(0));
     loaded[last].snapshot = read(&loaded[last].path, Want { identify, verify: false }, progress)?;
     loaded[first].snapshot = kept;
     Ok(())

@@ -54,15 +54,31 @@ pub struct Changes {
     pub removed: Vec<Moved>,
 }
 
+/// What comparing the objects of two snapshots gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Comparison {
+    /// Which came and went.
+    Changes(Changes),
+    /// The snapshots were not read for it.
+    Impossible,
+    /// The later snapshot has an id that is new and yet not above the earlier one's: it has to be read against the earlier's ids.
+    IdsFall,
+}
+
 /// Compares the objects of two snapshots of one process.
 ///
-/// The earlier must have been read with [`Identify::Keep`](crate::identity::Identify::Keep), the later against its ids; None
-/// otherwise. Odd ids match by id; native nodes, whose ids are given anew in each snapshot, as a multiset of group and size.
+/// The earlier must have been read with [`Identify::Keep`](crate::identity::Identify::Keep), the later after or against it. Odd
+/// ids match by id; native nodes, whose ids are given anew in each snapshot, as a multiset of group and size.
 #[must_use]
-pub fn changes(first: &Snapshot, last: &Snapshot) -> Option<Changes> {
-    let (earlier, later) = (first.identity.as_ref()?, last.identity.as_ref()?);
-    let mut added = later.added.clone()?;
-    let mut removed = earlier.journal.as_ref()?.missing(&later.ids, first.groups.len());
+pub fn compare(first: &Snapshot, last: &Snapshot) -> Comparison {
+    let (Some(earlier), Some(later)) = (&first.identity, &last.identity) else { return Comparison::Impossible };
+    let (Some(journal), Some(mut added)) = (&earlier.journal, later.added.clone()) else { return Comparison::Impossible };
+    let mut removed = journal.missing(&later.ids, first.groups.len());
+    let sum = |moved: &[Moved]| moved.iter().map(|moved| moved.count).sum::<u64>();
+    // Every survivor has an old id; if there are as many old ids as survivors, no old id is new.
+    if later.added_by_rise && journal.objects() - sum(&removed) != later.odd - sum(&added) {
+        return Comparison::IdsFall;
+    }
     let natives = |snapshot: &'_ Snapshot| -> BTreeMap<(String, u64), (u32, u64)> {
         let natives = snapshot.identity.iter().flat_map(|identity| &identity.natives);
         natives
@@ -82,7 +98,7 @@ pub fn changes(first: &Snapshot, last: &Snapshot) -> Option<Changes> {
     };
     surplus(&after, &before, &mut added);
     surplus(&before, &after, &mut removed);
-    Some(Changes { added, removed })
+    Comparison::Changes(Changes { added, removed })
 }
 
 impl Series {

@@ -15,7 +15,7 @@ use crate::scan::Kernel;
 use crate::snapshot::{Group, Snapshot, native_name};
 use crate::source::Source;
 use header::Header;
-use tally::Tally;
+use tally::{Known, Tally};
 use text::Text;
 use verify::Facts;
 
@@ -507,7 +507,9 @@ fn identity(
         for ((slot, self_size), count) in noted.natives {
             *natives.entry(NativeKey { group: group_of[slot as usize], self_size }).or_default() += count;
         }
-        if noted.against.is_some() {
+        merged.odd += noted.odd;
+        if let Some(known) = noted.known {
+            merged.added_by_rise = matches!(known, Known::UpTo(_));
             merged.added = Some(Vec::new());
         }
         if let Some(segments) = noted.journal {

@@ -76,6 +76,15 @@ pub(super) struct Tally<'a> {
     pub(super) identity: Option<IdentityTally<'a>>,
 }
 
+/// How objects of the earlier snapshot are recognized.
+#[derive(Clone, Copy)]
+pub(super) enum Known<'a> {
+    /// Their ids are not above this.
+    UpTo(u64),
+    /// Their ids are in this set.
+    In(&'a IdSet),
+}
+
 /// What a worker has noted of the objects' identity.
 pub(super) struct IdentityTally<'a> {
     /// Distance of the sample, a power of two.
@@ -87,7 +96,9 @@ pub(super) struct IdentityTally<'a> {
     pub(super) journal: Option<Vec<Segment>>,
     /// Objects a segment of the journal has room for. Few large ones: the allocator takes a lock for each.
     segment_objects: usize,
-    pub(super) against: Option<&'a IdSet>,
+    /// Number of odd ids.
+    pub(super) odd: u64,
+    pub(super) known: Option<Known<'a>>,
 }
 
 /// Objects in the sample that tells processes apart, at most about this many.
@@ -108,8 +119,9 @@ impl<'a> Tally<'a> {
         let identity = match identify {
             Identify::No => None,
             Identify::Sample => Some((false, false, None)),
-            Identify::Keep => Some((true, true, None)),
-            Identify::Against(ids) => Some((true, false, Some(ids))),
+            Identify::Keep => Some((false, true, None)),
+            Identify::After(id) => Some((true, false, Some(Known::UpTo(id)))),
+            Identify::Against(ids) => Some((true, false, Some(Known::In(ids)))),
         };
         Self {
             rules: rules.collect(),
@@ -122,14 +134,15 @@ impl<'a> Tally<'a> {
             name_max: 0,
             odd_id_max: 0,
             slot_of: Vec::new(),
-            identity: identity.map(|(ids, journal, against)| IdentityTally {
+            identity: identity.map(|(ids, journal, known)| IdentityTally {
                 stride: (header.node_count / SAMPLE).max(1).next_power_of_two(),
                 sample: Vec::new(),
                 ids: ids.then(IdSet::default),
                 natives: HashMap::new(),
                 journal: journal.then(Vec::new),
                 segment_objects: usize::try_from(header.node_count / 8).unwrap_or(usize::MAX).min(SEGMENT),
-                against,
+                odd: 0,
+                known,
             }),
         }
     }
@@ -231,17 +244,25 @@ impl IdentityTally<'_> {
         if let Some(segment) = self.journal.as_mut().and_then(|journal| journal.last_mut()) {
             segment.push_odd(&records.id, slot_of, &records.self_size);
         }
-        let Some(ids) = &mut self.ids else { return };
-        ids.insert_odd(&records.id, self.against, |i| {
+        let mut came = |i: usize| {
             let added = &mut slots[slot_of[i] as usize].added;
             added.count += 1;
             added.size += records.self_size[i];
-        });
+        };
+        if let Some(ids) = &mut self.ids {
+            let against = if let Some(Known::In(ids)) = self.known { Some(ids) } else { None };
+            ids.insert_odd(&records.id, against, &mut came);
+        }
+        if let Some(Known::UpTo(id_max)) = self.known {
+            (0..records.len()).filter(|&i| records.id[i] > id_max && records.id[i] & 1 == 1).for_each(came);
+        }
+        self.odd += records.len() as u64;
         if odd_bits(&records.id).1 {
             return;
         }
         for (i, &id) in records.id.iter().enumerate() {
             if id & 1 == 0 {
+                self.odd -= 1;
                 *self.natives.entry((slot_of[i], records.self_size[i])).or_default() += 1;
             }
         }
