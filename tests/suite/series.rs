@@ -302,3 +302,19 @@ fn standard_input_takes_part_in_a_series() {
     assert_eq!(names(&report), ["-", "s2.heapsnapshot", "s3.heapsnapshot"]);
     assert!(codes(&report).contains(&"no-identity") || report["totals"]["added"].is_object());
 }
+
+#[test]
+fn summaries_of_bun_keep_the_order_of_its_files() {
+    let folder = folder();
+    let files = ["bun/s3", "bun/s1"].map(|name| text(&corpus(&format!("{name}.heapsnapshot"))));
+    let summaries = ["a", "b"].map(|name| text(&folder.path().join(name)));
+    for (file, summary) in files.iter().zip(&summaries) {
+        assert_eq!(run(&["summary", file, "-o", summary]).code, Some(0));
+    }
+    let order = |inputs: &[String; 2]| {
+        let report = report(&["trend", &inputs[0], &inputs[1]]);
+        (report["inputs"][0]["nodes"].clone(), report["inputs"][0]["order"].clone())
+    };
+    assert_eq!(order(&files), order(&summaries));
+    assert_eq!(order(&files).1, serde_json::json!({"by": "given", "key": null}));
+}

@@ -26,6 +26,8 @@ pub(super) struct Kind {
     /// Its nodes are one group, whatever their names.
     pub(super) folded: bool,
     pub(super) native: bool,
+    /// Its nodes may have even ids: they are not objects of JavaScript's heap.
+    pub(super) even_ids: bool,
 }
 
 /// Positions in an edge record.
@@ -107,7 +109,15 @@ impl Header {
             layout,
             has_detachedness: detachedness.is_some(),
             edge_count_field: field("edge_count").ok(),
-            kinds: kinds.into_iter().map(|name| Kind { folded: is_folded(&name), native: name == "native", name }).collect(),
+            kinds: kinds
+                .into_iter()
+                .map(|name| Kind {
+                    folded: is_folded(&name),
+                    native: name == "native",
+                    even_ids: name == "native" || name == "synthetic",
+                    name,
+                })
+                .collect(),
             edge_fields: edge_fields(raw.meta.edge_fields, raw.meta.edge_types),
             node_count: raw.node_count,
             edge_count: raw.edge_count,

@@ -475,7 +475,7 @@ fn assemble(header: &Header, tallies: Vec<Tally<'_>>, names: &Names, warnings: V
         edges: Some(header.edge_count),
         self_size: tallies.iter().map(|tally| tally.self_size).sum(),
         extra_native_bytes: header.extra_native_bytes,
-        order_key: (odd_id_max > 0).then_some(odd_id_max),
+        order_key: (odd_id_max > 0 && !tallies.iter().any(|tally| tally.foreign_ids)).then_some(odd_id_max),
         groups,
         warnings,
         identity: identity(header, tallies, group_of, names, added),

@@ -45,6 +45,7 @@ struct Rule {
     mask: u32,
     base: u32,
     native: bool,
+    even_ids: bool,
 }
 
 /// A node that cannot be right.
@@ -72,6 +73,8 @@ pub(super) struct Tally<'a> {
     /// Highest name index seen.
     pub(super) name_max: u32,
     pub(super) odd_id_max: u64,
+    /// An object of JavaScript's heap has an even id: these are not V8's ids, which rise with time.
+    pub(super) foreign_ids: bool,
     slot_of: Vec<u32>,
     pub(super) identity: Option<IdentityTally<'a>>,
 }
@@ -115,6 +118,7 @@ impl<'a> Tally<'a> {
             mask: if kind.folded { 0 } else { u32::MAX },
             base: if kind.folded { number } else { kinds },
             native: kind.native && header.has_detachedness,
+            even_ids: kind.even_ids,
         });
         let identity = match identify {
             Identify::No => None,
@@ -133,6 +137,7 @@ impl<'a> Tally<'a> {
             self_size: 0,
             name_max: 0,
             odd_id_max: 0,
+            foreign_ids: false,
             slot_of: Vec::new(),
             identity: identity.map(|(ids, journal, known)| IdentityTally {
                 stride: (header.node_count / SAMPLE).max(1).next_power_of_two(),
@@ -192,6 +197,10 @@ impl<'a> Tally<'a> {
             odd_id_max = odd_id_max.max(if id & 1 == 1 { id } else { 0 });
         }
         self.odd_id_max = odd_id_max;
+        if !self.foreign_ids && !odd_bits(&records.id).1 {
+            let even = records.id.iter().zip(&records.kind).filter(|(id, _)| *id & 1 == 0);
+            self.foreign_ids = even.into_iter().any(|(_, &kind)| !self.rules[kind as usize].even_ids);
+        }
         if let Some(identity) = &mut self.identity {
             identity.add(records, &self.slot_of, &mut self.slots);
         }

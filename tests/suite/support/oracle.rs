@@ -137,8 +137,12 @@ impl Plain {
         self.nodes.iter().map(|node| node.self_size).sum()
     }
 
-    /// The highest odd id.
+    /// The highest odd id, where ids are V8's: even ones belong to native and synthetic nodes only.
     pub(crate) fn order_key(&self) -> Option<u64> {
+        let foreign = |node: &Node| node.id.is_multiple_of(2) && node.kind != "native" && node.kind != "synthetic";
+        if self.nodes.iter().any(foreign) {
+            return None;
+        }
         self.nodes.iter().map(|node| node.id).filter(|id| id % 2 == 1).max()
     }
 }
