@@ -38,12 +38,28 @@ fn is_near(id: u64) -> bool {
     id & 1 == 1 && id <= u64::from(u32::MAX)
 }
 
-/// Whether all ids are [near](is_near), and whether all are odd: without a branch an id.
-#[must_use]
-pub fn odd_bits(ids: &[u64]) -> (bool, bool) {
-    let (and, or) = ids.iter().fold((u64::MAX, 0), |(and, or), id| (and & id, or | id));
-    let odd = and & 1 == 1;
-    (odd && or <= u64::from(u32::MAX), odd)
+/// Some ids, looked at once for what most batches are: odd throughout, and small enough for a page.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch<'a> {
+    ids: &'a [u64],
+    near: bool,
+    odd: bool,
+}
+
+impl<'a> Batch<'a> {
+    /// Looks at ids, without a branch an id.
+    #[must_use]
+    pub fn of(ids: &'a [u64]) -> Self {
+        let (and, or) = ids.iter().fold((u64::MAX, 0), |(and, or), id| (and & id, or | id));
+        let odd = and & 1 == 1;
+        Self { ids, near: odd && or <= u64::from(u32::MAX), odd }
+    }
+
+    /// Whether all are odd.
+    #[must_use]
+    pub fn is_odd(&self) -> bool {
+        self.odd
+    }
 }
 
 impl IdSet {
@@ -51,8 +67,8 @@ impl IdSet {
     ///
     /// Neighbours in a snapshot mostly share a page, which is looked up once for a run of them, and a word of it, which is
     /// gathered in a register.
-    pub fn insert_odd(&mut self, ids: &[u64], against: Option<&Self>, mut lacking: impl FnMut(usize)) {
-        let (plain, _) = odd_bits(ids);
+    pub fn insert_odd(&mut self, batch: Batch<'_>, against: Option<&Self>, mut lacking: impl FnMut(usize)) {
+        let Batch { ids, near: plain, .. } = batch;
         let mut at = 0;
         while let Some(&id) = ids.get(at) {
             if !plain && !is_near(id) {
@@ -251,12 +267,13 @@ impl Segment {
     }
 
     /// Appends the objects with odd ids. Ids mostly rise by small even steps; those that don't are written whole.
-    pub fn push_odd(&mut self, ids: &[u64], slots: &[u32], self_sizes: &[u64]) {
-        if !odd_bits(ids).1 {
+    pub fn push_odd(&mut self, batch: Batch<'_>, slots: &[u32], self_sizes: &[u64]) {
+        let ids = batch.ids;
+        if !batch.odd {
             let odd: Vec<usize> = (0..ids.len()).filter(|&i| ids[i] & 1 == 1).collect();
             let column = |values: &[u64]| odd.iter().map(|&i| values[i]).collect::<Vec<u64>>();
             let slots: Vec<u32> = odd.iter().map(|&i| slots[i]).collect();
-            return self.push_odd(&column(ids), &slots, &column(self_sizes));
+            return self.push_odd(Batch::of(&column(ids)), &slots, &column(self_sizes));
         }
         let old = self.id_steps.len();
         let mut last_id = self.last_id;
@@ -310,7 +327,7 @@ impl Journal {
     pub fn ids(&self) -> IdSet {
         let (mut set, none) = (IdSet::default(), IdSet::default());
         for segment in &self.segments {
-            segment.for_each_lacking(&none, |id, _, _| set.insert_odd(&[id], None, |_| {}));
+            segment.for_each_lacking(&none, |id, _, _| set.insert_odd(Batch::of(&[id]), None, |_| {}));
         }
         set.finish();
         set
@@ -391,8 +408,8 @@ mod tests {
         #[test]
         fn a_set_holds_the_odd_ids_it_was_given(given in ids(), more in ids(), others in ids()) {
             let (mut set, mut other) = (IdSet::default(), IdSet::default());
-            set.insert_odd(&given, None, |_| {});
-            other.insert_odd(&more, None, |_| {});
+            set.insert_odd(Batch::of(&given), None, |_| {});
+            other.insert_odd(Batch::of(&more), None, |_| {});
             set.merge(other);
             set.finish();
             let expected: BTreeSet<u64> = given.iter().chain(&more).copied().filter(|id| id & 1 == 1).collect();
@@ -400,7 +417,7 @@ mod tests {
                 prop_assert_eq!(set.contains(*id), expected.contains(id));
             }
             let mut lacking = Vec::new();
-            IdSet::default().insert_odd(&others, Some(&set), |at| lacking.push(others[at]));
+            IdSet::default().insert_odd(Batch::of(&others), Some(&set), |at| lacking.push(others[at]));
             let absent: Vec<u64> = others.iter().copied().filter(|id| id & 1 == 1 && !expected.contains(id)).collect();
             prop_assert_eq!(lacking, absent);
         }
@@ -416,7 +433,7 @@ mod tests {
             for part in [&objects[..cut], &objects[cut..]] {
                 let column = |f: fn(&(u64, u32, u64)) -> u64| part.iter().map(f).collect::<Vec<u64>>();
                 let slots: Vec<u32> = part.iter().map(|object| object.1).collect();
-                segment.push_odd(&column(|object| object.0), &slots, &column(|object| object.2));
+                segment.push_odd(Batch::of(&column(|object| object.0)), &slots, &column(|object| object.2));
             }
             let mut read = Vec::new();
             segment.for_each_lacking(&IdSet::default(), |id, slot, size| read.push((id, slot, size)));
@@ -429,11 +446,11 @@ mod tests {
     #[test]
     fn what_is_missing_is_counted_by_group() {
         let mut segment = Segment::with_capacity(4);
-        segment.push_odd(&[1, 3, 5, 8, 7], &[1, 2, 1, 1, 2], &[10, 20, 30, 40, 50]);
+        segment.push_odd(Batch::of(&[1, 3, 5, 8, 7]), &[1, 2, 1, 1, 2], &[10, 20, 30, 40, 50]);
         let groups: Arc<[u32]> = vec![u32::MAX, 0, 1].into();
         let journal = Journal { segments: vec![segment.with_groups(&groups)] };
         let mut later = IdSet::default();
-        later.insert_odd(&[1, 7, 9], None, |_| {});
+        later.insert_odd(Batch::of(&[1, 7, 9]), None, |_| {});
         assert_eq!(journal.missing(&later, 2), [Moved { count: 1, size: 30 }, Moved { count: 1, size: 20 }]);
     }
 }

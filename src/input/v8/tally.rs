@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use super::header::Header;
-use crate::identity::{IdSet, Identify, Segment, odd_bits};
+use crate::identity::{Batch, IdSet, Identify, Segment};
 use crate::report::Moved;
 use crate::scan::Records;
 
@@ -197,12 +197,13 @@ impl<'a> Tally<'a> {
             odd_id_max = odd_id_max.max(if id & 1 == 1 { id } else { 0 });
         }
         self.odd_id_max = odd_id_max;
-        if !self.foreign_ids && !odd_bits(&records.id).1 {
+        let batch = Batch::of(&records.id);
+        if !self.foreign_ids && !batch.is_odd() {
             let even = records.id.iter().zip(&records.kind).filter(|(id, _)| *id & 1 == 0);
             self.foreign_ids = even.into_iter().any(|(_, &kind)| !self.rules[kind as usize].even_ids);
         }
         if let Some(identity) = &mut self.identity {
-            identity.add(records, &self.slot_of, &mut self.slots);
+            identity.add(batch, records, &self.slot_of, &mut self.slots);
         }
         if overflow { Err(Fault::SumOverflow) } else { Ok(()) }
     }
@@ -242,7 +243,7 @@ impl<'a> Tally<'a> {
 }
 
 impl IdentityTally<'_> {
-    fn add(&mut self, records: &Records, slot_of: &[u32], slots: &mut [Slot]) {
+    fn add(&mut self, batch: Batch<'_>, records: &Records, slot_of: &[u32], slots: &mut [Slot]) {
         // One column after the other: each loop is short, and its data is in the cache.
         let mask = self.stride * 2 - 1;
         for (i, &id) in records.id.iter().enumerate() {
@@ -251,7 +252,7 @@ impl IdentityTally<'_> {
             }
         }
         if let Some(segment) = self.journal.as_mut().and_then(|journal| journal.last_mut()) {
-            segment.push_odd(&records.id, slot_of, &records.self_size);
+            segment.push_odd(batch, slot_of, &records.self_size);
         }
         let mut came = |i: usize| {
             let added = &mut slots[slot_of[i] as usize].added;
@@ -260,13 +261,13 @@ impl IdentityTally<'_> {
         };
         if let Some(ids) = &mut self.ids {
             let against = if let Some(Known::In(ids)) = self.known { Some(ids) } else { None };
-            ids.insert_odd(&records.id, against, &mut came);
+            ids.insert_odd(batch, against, &mut came);
         }
         if let Some(Known::UpTo(id_max)) = self.known {
             (0..records.len()).filter(|&i| records.id[i] > id_max && records.id[i] & 1 == 1).for_each(came);
         }
         self.odd += records.len() as u64;
-        if odd_bits(&records.id).1 {
+        if batch.is_odd() {
             return;
         }
         for (i, &id) in records.id.iter().enumerate() {
