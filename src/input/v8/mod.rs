@@ -1,8 +1,8 @@
 //! V8 heap snapshots: `.heapsnapshot` and `.heaptimeline`, as Node, Chrome, Deno, Bun and bare V8 write them.
 //!
 //! Two ways lead through a file. A mapped file in V8's own order of sections is read by all threads at once: nodes in pieces,
-//! strings found from the end of the file, edges not at all ([`mapped`]). Whatever is not as expected there, and every stream,
-//! is read front to back ([`front_to_back`]), which accepts any order of sections and knows where an error is.
+//! strings found from the end of the file, edges not at all (`mapped.rs`). Whatever is not as expected there, and every stream,
+//! is read front to back (`front_to_back`), which accepts any order of sections and knows where an error is.
 
 use std::collections::HashMap;
 use std::io::{Read, Seek, Write};
