@@ -208,15 +208,16 @@ pub struct Journal {
     pub segments: Vec<Segment>,
 }
 
-/// A part of a journal: columns of 16-bit codes. A code of all ones stands for the next of the column's wide values.
+/// A part of a journal: columns of 16-bit codes. A code of all ones stands for a wide value: ids are read in sequence and have
+/// theirs in sequence too, slots and sizes are looked up for few objects and have theirs by place.
 #[derive(Debug, Default)]
 pub struct Segment {
     id_steps: Vec<u16>,
     slots: Vec<u16>,
     sizes: Vec<u16>,
     wide_ids: Vec<u64>,
-    wide_slots: Vec<u64>,
-    wide_sizes: Vec<u64>,
+    wide_slots: Vec<(usize, u64)>,
+    wide_sizes: Vec<(usize, u64)>,
     last_id: u64,
     groups: std::sync::Arc<[u32]>,
 }
@@ -229,12 +230,20 @@ fn code(value: u64) -> u16 {
     u16::try_from(value).unwrap_or(WIDE)
 }
 
-/// Appends the codes of values, and those that have none to `wide`.
-fn encode(values: impl Iterator<Item = u64> + Clone, codes: &mut Vec<u16>, wide: &mut Vec<u64>) {
+/// Appends the codes of values, and those that have none to `wide`, with their places.
+fn encode(values: impl Iterator<Item = u64> + Clone, codes: &mut Vec<u16>, wide: &mut Vec<(usize, u64)>) {
     let old = codes.len();
     codes.extend(values.clone().map(code));
     if codes[old..].contains(&WIDE) {
-        wide.extend(values.filter(|&value| code(value) == WIDE));
+        wide.extend((old..).zip(values).filter(|&(_, value)| code(value) == WIDE));
+    }
+}
+
+/// The value at a place.
+fn decode(place: usize, codes: &[u16], wide: &[(usize, u64)]) -> u64 {
+    match codes[place] {
+        WIDE => wide.binary_search_by_key(&place, |&(place, _)| place).map_or(0, |found| wide[found].1),
+        code => u64::from(code),
     }
 }
 
@@ -290,15 +299,10 @@ impl Segment {
     /// Calls `f` with id, slot and size of each object that `ids` lacks.
     fn for_each_lacking(&self, ids: &IdSet, mut f: impl FnMut(u64, u64, u64)) {
         let mut wide_ids = self.wide_ids.iter();
-        let (mut wide_slots, mut wide_sizes) = (self.wide_slots.iter(), self.wide_sizes.iter());
         let mut id = FIRST;
         let (mut number, mut page) = (usize::MAX, ids.page(usize::MAX));
-        for ((&step, &slot), &size) in self.id_steps.iter().zip(&self.slots).zip(&self.sizes) {
-            let whole = |code: u16, wide: &mut std::slice::Iter<'_, u64>| {
-                if code == WIDE { wide.next().copied().unwrap_or(0) } else { u64::from(code) }
-            };
-            id = if step == WIDE { whole(WIDE, &mut wide_ids) } else { id.wrapping_add(u64::from(step) << 1) };
-            let (slot, size) = (whole(slot, &mut wide_slots), whole(size, &mut wide_sizes));
+        for (at, &step) in self.id_steps.iter().enumerate() {
+            id = if step == WIDE { wide_ids.next().copied().unwrap_or(id) } else { id.wrapping_add(u64::from(step) << 1) };
             let held = if is_near(id) {
                 let (other, word, bit) = place(id);
                 if other != number {
@@ -309,7 +313,7 @@ impl Segment {
                 ids.contains(id)
             };
             if !held {
-                f(id, slot, size);
+                f(id, decode(at, &self.slots, &self.wide_slots), decode(at, &self.sizes, &self.wide_sizes));
             }
         }
     }

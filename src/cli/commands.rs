@@ -117,7 +117,7 @@ fn verify(args: &Verify) -> Result<Notes, Failure> {
     let want = Want { identify: Identify::No, verify: true };
     let (mut loaded, mut refused) = (Vec::new(), Vec::new());
     for input in &inputs {
-        match load::read(&input.path, want, &progress) {
+        match in_pool(output.threads, || load::read(&input.path, want, &progress))? {
             Ok(snapshot) => loaded.push(Loaded { path: input.path.clone(), snapshot, process: None }),
             Err(error) => refused.extend(Failure::from(error).messages),
         }
