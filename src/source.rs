@@ -131,12 +131,6 @@ impl Source {
         }
     }
 
-    /// Whether the same content can be read again by opening the path again.
-    #[must_use]
-    pub fn is_rereadable(&self) -> bool {
-        self.total.is_some()
-    }
-
     /// An error if the mapped file has changed since it was opened.
     ///
     /// # Errors

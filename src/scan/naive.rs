@@ -16,7 +16,6 @@ pub fn count(text: &[u8], digit_before: bool) -> Count {
             break;
         }
     }
-    count.ends_in_digit = in_number;
     count
 }
 

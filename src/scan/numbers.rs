@@ -16,8 +16,6 @@ pub struct Count {
     pub numbers: u64,
     /// Offset of the first byte that is no digit, comma or white space.
     pub stop: Option<usize>,
-    /// Whether the text (up to `stop`) ends in a digit.
-    pub ends_in_digit: bool,
 }
 
 /// Where a kernel stopped: the offset of the first byte that cannot stand there.
@@ -73,8 +71,7 @@ impl Counter {
         true
     }
 
-    pub(super) fn finish(mut self) -> Count {
-        self.count.ends_in_digit = self.count.stop.is_none() && self.digit_before == 1;
+    pub(super) fn finish(self) -> Count {
         self.count
     }
 }
