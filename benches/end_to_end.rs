@@ -53,7 +53,7 @@ fn files(c: &mut Criterion) {
     let zstd = write("packed.heapsnapshot.zst", &zstd::encode_all(text.as_bytes(), 3).expect("zstd"));
     let load = |path: &str, identify: Identify<'_>| {
         let mut source = Source::open(path).expect("opens");
-        read(&mut source, Want { identify, verify: false }).expect("reads")
+        read(&mut source, Want { identify, ..Want::GROUPS }).expect("reads")
     };
     let half = load(&plain, Identify::No).order_key.unwrap_or(0) / 2;
 
@@ -66,7 +66,7 @@ fn files(c: &mut Criterion) {
     group.bench_function("verify", |b| {
         b.iter(|| {
             let mut source = Source::open(&plain).expect("opens");
-            read(&mut source, Want { identify: Identify::No, verify: true }).expect("reads")
+            read(&mut source, Want { verify: true, ..Want::GROUPS }).expect("reads")
         });
     });
     group.finish();

@@ -4,10 +4,11 @@ use regex::Regex;
 
 use crate::grouping::{Level, Row, Sums, id, main_kind, printable, rows};
 use crate::report::{
-    Change, Command, Finding, Group, Grouping, Input, Order, Parent, Report, SCHEMA, SCHEMA_VERSION, Shown, Tool, Totals,
-    TrendVerdict, Warning,
+    Change, Command, Finding, Group, Grouping, Input, Order, Parent, Report, SCHEMA, SCHEMA_VERSION, Shown, Tool, TrendVerdict,
+    Warning,
 };
 use crate::series::Series;
+use crate::stacks::Frame;
 use crate::text::safe_name;
 use crate::trend::{RowTrend, Trends};
 
@@ -16,7 +17,7 @@ use crate::trend::{RowTrend, Trends};
 pub struct Options {
     /// The command.
     pub command: Command,
-    /// Levels of grouping, outermost first.
+    /// Levels of grouping, outermost first; none for what says most about the inputs.
     pub by: Vec<Level>,
     /// Rows shown at each level; 0 for all. Stable rows of `trend` are among them only if rows are sorted or picked by hand.
     pub limit: usize,
@@ -73,6 +74,8 @@ struct Table<'s> {
 /// Builds the report of a series.
 #[must_use]
 pub fn report(series: &Series, options: &Options) -> Report {
+    let by = if options.by.is_empty() { vec![Level::default_of(series.runtime)] } else { options.by.clone() };
+    let options = &Options { by, ..options.clone() };
     let every: Vec<usize> = (0..series.groups.len()).collect();
     let trends = (options.command == Command::Trend).then(|| Trends::of(series));
     let mut table = Table { series, options, trends, groups: Vec::new(), parents: Vec::new(), of: 0 };
@@ -108,9 +111,11 @@ impl Table<'_> {
         let level = self.options.by[depth];
         let innermost = depth + 1 == self.options.by.len();
         let mut rows = rows(self.series, groups, level, prefix);
-        let mut trends: Vec<Option<RowTrend>> =
-            rows.iter().map(|row| self.trends.as_ref().map(|trends| trends.row(self.series, &row.members, &row.sums))).collect();
-        let ranks = rank(&rows, &trends);
+        let mut trends: Vec<Option<RowTrend>> = rows
+            .iter()
+            .map(|row| self.trends.as_ref().map(|trends| trends.row(self.series, &self.options.by[..=depth], row)))
+            .collect();
+        let ranks = rank(self.series, &rows, &trends);
         for (trend, rank) in trends.iter_mut().zip(&ranks) {
             if let Some(trend) = trend {
                 trend.rank = *rank;
@@ -205,30 +210,48 @@ impl Table<'_> {
             name: row.key.last().map_or_else(String::new, |name| printable(name)),
             kind: main_kind(self.series, &row.members),
             count: row.sums.count.clone(),
-            self_size: row.sums.self_size.iter().map(|&size| Some(size)).collect(),
+            self_size: row.sums.sizes(self.series),
             retained_size: None,
             change: row.sums.change(self.series),
             trend: trend.map(|trend| trend.report(self.series.inputs.len())),
             breakdown,
+            frames: self.frames(levels, &row.members),
         }
+    }
+
+    /// The frames of the innermost level that shows any.
+    fn frames(&self, levels: &[Level], members: &[usize]) -> Option<Vec<Frame>> {
+        let level = levels.iter().rev().find(|level| matches!(level, Level::Stack | Level::Site | Level::Function))?;
+        let stack = self.series.groups[*members.first()?].stack;
+        let safe = |frame: &Frame| Frame {
+            function: safe_name(&frame.function).into_owned(),
+            script: safe_name(&frame.script).into_owned(),
+            ..*frame
+        };
+        Some(level.frames(self.series, stack).map(safe).collect())
     }
 
     /// The findings, with the ids of the rows their members count in.
     fn findings(&self, every: &[usize]) -> Vec<Finding> {
         let Some(trends) = &self.trends else { return Vec::new() };
+        // Where a judged group falls into several rows, the class stands for them.
+        let usual = [Level::default_of(self.series.runtime)];
+        let whole = self.options.by.iter().all(|level| level.keeps_judged_groups_whole(self.series.runtime));
+        let levels = if whole { &self.options.by[..] } else { &usual };
         let mut row_of = vec![String::new(); self.series.groups.len()];
-        self.row_ids(0, every, &[], &mut row_of);
+        self.row_ids(levels, every, &[], &mut row_of);
         trends.findings(self.series, &row_of)
     }
 
-    /// The id of the innermost row that each group counts in.
-    fn row_ids(&self, depth: usize, groups: &[usize], prefix: &[String], row_of: &mut [String]) {
-        for row in rows(self.series, groups, self.options.by[depth], prefix) {
-            if depth + 1 < self.options.by.len() {
-                self.row_ids(depth + 1, &row.members, &row.key, row_of);
+    /// The id of the innermost row of some levels that each group counts in.
+    fn row_ids(&self, levels: &[Level], groups: &[usize], prefix: &[String], row_of: &mut [String]) {
+        let depth = prefix.len();
+        for row in rows(self.series, groups, levels[depth], prefix) {
+            if depth + 1 < levels.len() {
+                self.row_ids(levels, &row.members, &row.key, row_of);
                 continue;
             }
-            let id = id(&self.options.by, &row.key);
+            let id = id(levels, &row.key);
             for &group in &row.members {
                 row_of[group].clone_from(&id);
             }
@@ -238,14 +261,14 @@ impl Table<'_> {
 
 /// Ranks of rows, from 1: rows of a finding together, the headline's row first, then by change of size; then the others by
 /// verdict, score and key.
-fn rank(rows: &[Row], trends: &[Option<RowTrend>]) -> Vec<usize> {
+fn rank(series: &Series, rows: &[Row], trends: &[Option<RowTrend>]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..rows.len()).collect();
     order.sort_by(|&a, &b| match (&trends[a], &trends[b]) {
         (Some(left), Some(right)) => {
             let finding = |trend: &RowTrend| trend.finding.unwrap_or(usize::MAX);
             finding(left).cmp(&finding(right)).then_with(|| {
                 let within =
-                    || right.headline.cmp(&left.headline).then(rows[b].sums.size_delta().cmp(&rows[a].sums.size_delta()));
+                    || right.headline.cmp(&left.headline).then(rows[b].sums.growth(series).cmp(&rows[a].sums.growth(series)));
                 let alone = || left.verdict.cmp(&right.verdict).then(right.measures.score.total_cmp(&left.measures.score));
                 let order = if left.finding.is_some() { within() } else { alone() };
                 order.then_with(|| rows[a].key.cmp(&rows[b].key))
@@ -287,10 +310,8 @@ fn warnings(series: &Series) -> Vec<Warning> {
 #[must_use]
 pub fn verified(series: &Series) -> Report {
     let every: Vec<usize> = (0..series.groups.len()).collect();
-    let n = series.inputs.len();
     let mut totals = Sums::of(series, &every).totals(series);
     totals.change = Change::default();
-    let nothing = Totals { count: vec![0; n], self_size: vec![Some(0); n], change: Change::default() };
     Report {
         schema: SCHEMA,
         schema_version: SCHEMA_VERSION,
@@ -298,11 +319,7 @@ pub fn verified(series: &Series) -> Report {
         command: Command::Verify,
         grouping: Grouping { by: Vec::new(), sizes: "self" },
         inputs: inputs(series),
-        shown: Shown {
-            groups: 0,
-            of: 0,
-            rest: Totals { count: totals.count.clone(), self_size: totals.self_size.clone(), ..nothing },
-        },
+        shown: Shown { groups: 0, of: 0, rest: totals.clone() },
         totals,
         groups: Vec::new(),
         parents: Vec::new(),

@@ -1,27 +1,44 @@
 //! Rows: the groups of a series put together by one or more levels.
 //!
-//! Every level is a function of a (kind, name) group, so rows are sums of groups and nothing is counted twice or lost.
+//! Every level is a function of a (kind, name, stack) group, so rows are sums of groups and nothing is counted twice or lost.
 
 use std::collections::BTreeMap;
 
 use crate::report::{Change, Moved, Totals};
 use crate::series::{Series, SeriesGroup, survived};
-use crate::snapshot::{class_name, is_folded};
+use crate::snapshot::{Runtime, UNTRACKED};
+use crate::stacks::Frame;
 
 /// A level of grouping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
-    /// The constructor, or what DevTools shows in its place.
+    /// The constructor, or what DevTools shows in its place; the class or type in other runtimes.
     Class,
-    /// V8's node type.
+    /// V8's node type, or the type in other runtimes' terms.
     Kind,
-    /// The node's own name; strings and numbers by kind only.
+    /// The object's own name; strings and numbers by kind only.
     Name,
+    /// The whole allocation stack.
+    Stack,
+    /// The innermost frame of the stack that is the program's, not the runtime's.
+    Site,
+    /// The innermost frame of the stack.
+    Function,
+    /// The file of the site.
+    Script,
 }
 
 impl Level {
     /// Every level, with the name `--by` knows it under.
-    pub const ALL: [(Self, &'static str); 3] = [(Self::Class, "class"), (Self::Kind, "kind"), (Self::Name, "name")];
+    pub const ALL: [(Self, &'static str); 7] = [
+        (Self::Class, "class"),
+        (Self::Kind, "kind"),
+        (Self::Name, "name"),
+        (Self::Stack, "stack"),
+        (Self::Site, "site"),
+        (Self::Function, "function"),
+        (Self::Script, "script"),
+    ];
 
     /// Its name.
     #[must_use]
@@ -29,15 +46,58 @@ impl Level {
         Self::ALL.iter().find(|(level, _)| *level == self).map_or("", |(_, label)| label)
     }
 
+    /// Whether it tells where objects were allocated.
+    #[must_use]
+    pub fn is_of_stack(self) -> bool {
+        matches!(self, Self::Stack | Self::Site | Self::Function | Self::Script)
+    }
+
+    /// Whether the objects that the rule of growth judges together are always in one row.
+    #[must_use]
+    pub fn keeps_judged_groups_whole(self, runtime: Runtime) -> bool {
+        match self {
+            Self::Class | Self::Kind => true,
+            Self::Name => runtime != Runtime::Python,
+            Self::Site => runtime == Runtime::Untyped,
+            Self::Stack | Self::Function | Self::Script => false,
+        }
+    }
+
+    /// The level that says most about a runtime's objects.
+    #[must_use]
+    pub fn default_of(runtime: Runtime) -> Self {
+        if runtime == Runtime::Untyped { Self::Site } else { Self::Class }
+    }
+
     /// The raw key of a group at this level.
     #[must_use]
-    pub fn key(self, group: &SeriesGroup) -> String {
+    pub fn key(self, series: &Series, group: &SeriesGroup) -> String {
+        let runtime = series.runtime;
         match self {
-            Self::Class => class_name(&group.kind, &group.name),
+            Self::Class => runtime.class_name(&group.kind, &group.name),
             Self::Kind => group.kind.clone(),
-            Self::Name if is_folded(&group.kind) => format!("({})", group.kind),
+            Self::Name if runtime.is_folded(&group.kind) => format!("({})", group.kind),
             Self::Name => group.name.clone(),
+            // A summary has no stacks, but allocations without a type are named by their site.
+            Self::Site if runtime == Runtime::Untyped => group.name.clone(),
+            Self::Script => {
+                let site = series.stacks.site(group.stack);
+                site.map_or_else(|| UNTRACKED.to_owned(), |f| if f.is_native() { f.text() } else { f.script.clone() })
+            }
+            _ => {
+                let frames: Vec<String> = self.frames(series, group.stack).map(Frame::text).collect();
+                if frames.is_empty() { UNTRACKED.to_owned() } else { frames.join(" < ") }
+            }
         }
+    }
+
+    /// The frames that make up a stack's key at this level, innermost first; none at levels that don't show frames.
+    pub fn frames(self, series: &Series, stack: u32) -> impl Iterator<Item = &Frame> {
+        let stacks = &series.stacks;
+        let (whole, site, innermost) = (self == Self::Stack, self == Self::Site, self == Self::Function);
+        let one = stacks.site(stack).filter(|_| site).into_iter();
+        let limit = if whole { usize::MAX } else { usize::from(innermost) };
+        one.chain(stacks.frames(stack).take(limit))
     }
 }
 
@@ -145,7 +205,7 @@ impl Sums {
         let moved = series.has_changes;
         Change {
             count_delta: Some(self.count_delta()),
-            size_delta: Some(self.size_delta()),
+            size_delta: series.has_sizes.then(|| self.size_delta()),
             added: moved.then_some(self.added),
             removed: moved.then_some(self.removed),
             survived: moved.then(|| survived(count_last, sizes, self.added, self.removed)),
@@ -155,11 +215,20 @@ impl Sums {
     /// The sums as a report shows them.
     #[must_use]
     pub fn totals(&self, series: &Series) -> Totals {
-        Totals {
-            count: self.count.clone(),
-            self_size: self.self_size.iter().map(|&size| Some(size)).collect(),
-            change: self.change(series),
-        }
+        Totals { count: self.count.clone(), self_size: self.sizes(series), change: self.change(series) }
+    }
+
+    /// Self sizes, with none for the inputs that have no sizes.
+    #[must_use]
+    pub fn sizes(&self, series: &Series) -> Vec<Option<u64>> {
+        let has_sizes = series.inputs.iter().map(|input| input.snapshot.self_size.is_some());
+        self.self_size.iter().zip(has_sizes).map(|(&size, has)| has.then_some(size)).collect()
+    }
+
+    /// Change of the self size, or of the count where sizes are unknown.
+    #[must_use]
+    pub fn growth(&self, series: &Series) -> i64 {
+        if series.has_sizes { self.size_delta() } else { self.count_delta() }
     }
 }
 
@@ -175,7 +244,7 @@ fn delta(values: &[u64]) -> i64 {
 pub fn rows(series: &Series, groups: &[usize], level: Level, prefix: &[String]) -> Vec<Row> {
     let mut members: BTreeMap<String, Vec<usize>> = BTreeMap::new();
     for &group in groups {
-        members.entry(level.key(&series.groups[group])).or_default().push(group);
+        members.entry(level.key(series, &series.groups[group])).or_default().push(group);
     }
     members
         .into_iter()

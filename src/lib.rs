@@ -17,6 +17,7 @@ pub mod scan;
 pub mod series;
 pub mod snapshot;
 pub mod source;
+pub mod stacks;
 pub mod summary;
 pub mod text;
 pub mod trend;

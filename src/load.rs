@@ -2,6 +2,7 @@
 //! and which objects came and went between the first and the last.
 
 use std::cmp::Ordering;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -147,7 +148,7 @@ pub fn read(path: &str, want: Want<'_>, progress: &dyn Progress) -> Result<Snaps
 ///
 /// # Errors
 /// If one of them cannot be read or is refused.
-pub fn series(candidates: &[Candidate], ordering: InputOrder, progress: &dyn Progress) -> Result<Series, Error> {
+pub fn series(candidates: &[Candidate], ordering: InputOrder, want: Want<'_>, progress: &dyn Progress) -> Result<Series, Error> {
     let guess = by_name_or_given(candidates, ordering);
     let (first, last) = (guess.first().copied().unwrap_or(0), guess.last().copied().unwrap_or(0));
     let mut snapshots: Vec<Option<Snapshot>> = candidates.iter().map(|_| None).collect();
@@ -158,7 +159,16 @@ pub fn series(candidates: &[Candidate], ordering: InputOrder, progress: &dyn Pro
             Some(earlier) if i == last => Identify::After(earlier.order_key.unwrap_or(0)),
             _ => Identify::Sample,
         };
-        let snapshot = read(&candidates[i].path, Want { identify, verify: false }, progress)?;
+        let snapshot = read(&candidates[i].path, Want { identify, ..want }, progress)?;
+        if let Some(other) = snapshots[first].as_ref().filter(|other| other.runtime != snapshot.runtime) {
+            let problem = format!(
+                "it is of another kind of program ({}) than {} ({})",
+                snapshot.kind_of_input(),
+                candidates[first].path,
+                other.kind_of_input()
+            );
+            return Err(ErrorKind::Unrecognized(problem).at(&candidates[i].path));
+        }
         snapshots[i] = Some(snapshot);
     }
     let mut loaded: Vec<Loaded> = (candidates.iter().zip(snapshots))
@@ -171,9 +181,9 @@ pub fn series(candidates: &[Candidate], ordering: InputOrder, progress: &dyn Pro
     let changes = match ends {
         Some((a, b)) if a != b && loaded[a].process.is_some() && loaded[a].process == loaded[b].process => {
             if (a, b) != (first, last) {
-                reread(&mut loaded, a, b, progress, &mut warnings)?;
+                reread(&mut loaded, (a, b), want, progress, &mut warnings)?;
             }
-            changes(&mut loaded, a, b, progress)?
+            changes(&mut loaded, (a, b), want, progress)?
         }
         _ => None,
     };
@@ -184,7 +194,12 @@ pub fn series(candidates: &[Candidate], ordering: InputOrder, progress: &dyn Pro
 }
 
 /// Which objects came and went between two snapshots of one process; reads the later one again if its ids do not just rise.
-fn changes(loaded: &mut [Loaded], first: usize, last: usize, progress: &dyn Progress) -> Result<Option<Changes>, Error> {
+fn changes(
+    loaded: &mut [Loaded],
+    (first, last): (usize, usize),
+    want: Want<'_>,
+    progress: &dyn Progress,
+) -> Result<Option<Changes>, Error> {
     let again = match compare(&loaded[first].snapshot, &loaded[last].snapshot) {
         Comparison::Changes(changes) => return Ok(Some(changes)),
         Comparison::IdsFall if loaded[last].path != "-" => &loaded[first].snapshot.identity,
@@ -192,7 +207,7 @@ fn changes(loaded: &mut [Loaded], first: usize, last: usize, progress: &dyn Prog
     };
     let journal = again.as_ref().and_then(|identity| identity.journal.as_ref());
     let ids = journal.map(crate::identity::Journal::ids).unwrap_or_default();
-    loaded[last].snapshot = read(&loaded[last].path, Want { identify: Identify::Against(&ids), verify: false }, progress)?;
+    loaded[last].snapshot = read(&loaded[last].path, Want { identify: Identify::Against(&ids), ..want }, progress)?;
     match compare(&loaded[first].snapshot, &loaded[last].snapshot) {
         Comparison::Changes(changes) => Ok(Some(changes)),
         _ => Ok(None),
@@ -202,8 +217,8 @@ fn changes(loaded: &mut [Loaded], first: usize, last: usize, progress: &dyn Prog
 /// Reads the first and the last snapshot again, now that it is known which they are.
 fn reread(
     loaded: &mut [Loaded],
-    first: usize,
-    last: usize,
+    (first, last): (usize, usize),
+    want: Want<'_>,
     progress: &dyn Progress,
     warnings: &mut Vec<Warning>,
 ) -> Result<(), Error> {
@@ -216,9 +231,9 @@ fn reread(
     for place in loaded.iter_mut() {
         place.snapshot.identity = None;
     }
-    let kept = read(&loaded[first].path, Want { identify: Identify::Keep, verify: false }, progress)?;
+    let kept = read(&loaded[first].path, Want { identify: Identify::Keep, ..want }, progress)?;
     let identify = Identify::After(kept.order_key.unwrap_or(0));
-    loaded[last].snapshot = read(&loaded[last].path, Want { identify, verify: false }, progress)?;
+    loaded[last].snapshot = read(&loaded[last].path, Want { identify, ..want }, progress)?;
     loaded[first].snapshot = kept;
     Ok(())
 }
@@ -345,15 +360,36 @@ fn order(
     (guess.to_vec(), by)
 }
 
-/// Warns of neighbours that are the same snapshot.
+/// Warns of inputs that are the same snapshot: a copy, or what a dump that failed left behind.
 fn duplicates(loaded: &[Loaded], warnings: &mut Vec<Warning>) {
-    for (i, pair) in loaded.windows(2).enumerate() {
-        let (a, b) = (&pair[0].snapshot, &pair[1].snapshot);
-        if a.order_key == b.order_key && a.nodes == b.nodes && a.groups == b.groups {
-            let message = format!("{} and {} hold the same snapshot", pair[0].path, pair[1].path);
-            warnings.push(Warning { code: "identical-inputs".to_owned(), message, input: Some(i + 1) });
+    for (i, later) in loaded.iter().enumerate().skip(1) {
+        let same = |earlier: &&Loaded| {
+            let (a, b) = (&earlier.snapshot, &later.snapshot);
+            let groups = a.nodes == b.nodes && a.order_key == b.order_key && a.groups == b.groups;
+            // Without ids two snapshots may well agree in all counts.
+            groups && (a.order_key.is_some() || a.file_bytes == b.file_bytes && same_bytes(&earlier.path, &later.path))
+        };
+        if let Some(earlier) = loaded[..i].iter().rev().find(same) {
+            let what = if later.snapshot.order_key.is_some() { "hold the same snapshot" } else { "are byte for byte the same" };
+            let message = format!("{} and {} {what}: the later one may be a stale copy", earlier.path, later.path);
+            warnings.push(Warning { code: "identical-inputs".to_owned(), message, input: Some(i) });
         }
     }
+}
+
+/// Whether two files hold the same bytes, by their hash (XXH3, 128 bits); false where one cannot be read again.
+fn same_bytes(a: &str, b: &str) -> bool {
+    let digest = |path: &str| -> Option<u128> {
+        let mut stream = Source::open(path).ok().filter(|_| path != "-")?.take_stream();
+        let (mut hash, mut part) = (xxhash_rust::xxh3::Xxh3::new(), vec![0; 1 << 18]);
+        loop {
+            match stream.read(&mut part).ok()? {
+                0 => return Some(hash.digest128()),
+                read => hash.update(&part[..read]),
+            }
+        }
+    };
+    digest(a).is_some_and(|a| digest(b) == Some(a))
 }
 
 #[cfg(test)]

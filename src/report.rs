@@ -6,6 +6,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::stacks::Frame;
+
 /// Value of `schema` in every report.
 pub const SCHEMA: &str = "heapdiff.report";
 /// Value of `schema_version` in every report.
@@ -87,7 +89,7 @@ pub struct Input {
     pub index: usize,
     /// Path as it was given (for a directory: joined with the file's name).
     pub path: String,
-    /// Format of the content: `v8`, `summary`.
+    /// Format of the content: `v8`, `meliae`, `stack-list`, `ruby`, `summary` and others.
     pub format: &'static str,
     /// Size of the input in bytes as stored (compressed size for compressed files).
     pub file_bytes: u64,
@@ -97,8 +99,8 @@ pub struct Input {
     pub nodes: u64,
     /// Number of references; null where the input does not say.
     pub edges: Option<u64>,
-    /// Sum of all self sizes in bytes.
-    pub self_size: u64,
+    /// Sum of all self sizes in bytes; null where the input has no sizes.
+    pub self_size: Option<u64>,
     /// Off-heap bytes that belong to no object, where the input says (V8 13.6 and later).
     pub extra_native_bytes: Option<u64>,
     /// Number of the process the snapshot was taken in, from 0 in order of appearance; null where ids don't tell.
@@ -186,7 +188,7 @@ pub struct Group {
     pub key: Vec<String>,
     /// Last entry of `key`.
     pub name: String,
-    /// The node type that holds most of the row's bytes.
+    /// The node type (in other runtimes the type) that holds most of the row's bytes.
     pub kind: String,
     /// Number of objects, per input.
     pub count: Vec<u64>,
@@ -202,6 +204,9 @@ pub struct Group {
     /// One level below, for rows whose name says little and that are flagged as growing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub breakdown: Option<Breakdown>,
+    /// At the levels `stack`, `site` and `function`: the frames of the key, innermost first; empty for what was not tracked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frames: Option<Vec<Frame>>,
 }
 
 /// The rows one level below another row.

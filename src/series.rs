@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use crate::grouping::Sums;
 use crate::load::Loaded;
 use crate::report::{Moved, OrderBy, Survived, Warning};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Runtime, Snapshot};
+use crate::stacks::Stacks;
 
 /// What one input contributes, without its groups.
 #[derive(Debug)]
@@ -26,21 +27,29 @@ pub struct Series {
     pub inputs: Vec<Input>,
     /// What the order goes by.
     pub order_by: OrderBy,
-    /// The groups of all inputs, sorted by kind and name.
+    /// The groups of all inputs, sorted by kind, name and stack.
     pub groups: Vec<SeriesGroup>,
     /// Whether `groups` know which objects came and went.
     pub has_changes: bool,
+    /// Whether every input has sizes.
+    pub has_sizes: bool,
+    /// Whose objects they are.
+    pub runtime: Runtime,
+    /// The stacks the groups refer to.
+    pub stacks: Stacks,
     /// What a reader of the figures has to know.
     pub warnings: Vec<Warning>,
 }
 
-/// The objects of one kind and name over the series.
+/// The objects of one kind and name (and stack) over the series.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeriesGroup {
     /// Node type.
     pub kind: String,
     /// Name; empty for kinds that are one group each.
     pub name: String,
+    /// Where they were allocated.
+    pub stack: u32,
     /// Its counts and sizes.
     pub sums: Sums,
 }
@@ -106,6 +115,9 @@ impl Series {
     #[must_use]
     pub fn new(loaded: Vec<Loaded>, order_by: OrderBy, changes: Option<Changes>, warnings: Vec<Warning>) -> Self {
         let n = loaded.len();
+        let has_sizes = loaded.iter().all(|loaded| loaded.snapshot.self_size.is_some());
+        let runtime = loaded.first().map_or(Runtime::V8, |loaded| loaded.snapshot.runtime);
+        let mut stacks = Stacks::default();
         let mut groups: Vec<SeriesGroup> = Vec::new();
         let mut inputs = Vec::with_capacity(n);
         for (i, Loaded { path, mut snapshot, process }) in loaded.into_iter().enumerate() {
@@ -115,27 +127,40 @@ impl Series {
                 added: changes.as_ref().filter(|_| last).map_or(Moved::default(), |changes| changes.added[number]),
                 ..Sums::default()
             };
+            // A stack is known by its frames: its number in a file means nothing in another.
+            let numbers = stacks.graft(&std::mem::take(&mut snapshot.stacks));
             let more = std::mem::take(&mut snapshot.groups).into_iter().enumerate().map(|(number, group)| {
                 let mut sums = Sums { count: vec![0; n], self_size: vec![0; n], ..moved(number) };
                 sums.count[i] = group.count;
                 sums.self_size[i] = group.self_size;
-                SeriesGroup { kind: group.kind, name: group.name, sums }
+                SeriesGroup { kind: group.kind, name: group.name, stack: numbers[group.stack as usize], sums }
             });
-            groups = merge(groups, more.collect());
+            let mut more: Vec<SeriesGroup> = more.collect();
+            if !stacks.is_empty() {
+                more.sort_by(|a, b| a.place().cmp(&b.place()));
+            }
+            groups = merge(groups, more);
             snapshot.identity = None;
             inputs.push(Input { path, snapshot, process });
         }
-        Self { inputs, order_by, groups, has_changes: changes.is_some(), warnings }
+        Self { inputs, order_by, groups, has_changes: changes.is_some(), has_sizes, runtime, stacks, warnings }
     }
 }
 
-/// Merges groups sorted by kind and name; sums of equal ones are added up.
+impl SeriesGroup {
+    /// What tells it from other groups, and their order.
+    fn place(&self) -> (&str, &str, u32) {
+        (&self.kind, &self.name, self.stack)
+    }
+}
+
+/// Merges sorted groups; sums of equal ones are added up.
 fn merge(groups: Vec<SeriesGroup>, more: Vec<SeriesGroup>) -> Vec<SeriesGroup> {
     let mut merged = Vec::with_capacity(groups.len().max(more.len()));
     let (mut groups, mut more) = (groups.into_iter().peekable(), more.into_iter().peekable());
     loop {
         let order = match (groups.peek(), more.peek()) {
-            (Some(a), Some(b)) => (&a.kind, &a.name).cmp(&(&b.kind, &b.name)),
+            (Some(a), Some(b)) => a.place().cmp(&b.place()),
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
             (None, None) => return merged,

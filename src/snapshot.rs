@@ -2,12 +2,15 @@
 
 use crate::identity::Identity;
 use crate::report::Warning;
+use crate::stacks::{DropFrames, Frame, Stacks};
 
 /// What one input holds.
 #[derive(Debug)]
 pub struct Snapshot {
     /// Name of the input format.
     pub format: &'static str,
+    /// Whose objects they are.
+    pub runtime: Runtime,
     /// For a summary: the format of the snapshot it stands for.
     pub origin: Option<String>,
     /// Size of the input in bytes as stored.
@@ -18,49 +21,152 @@ pub struct Snapshot {
     pub nodes: u64,
     /// Number of references, where the input says.
     pub edges: Option<u64>,
-    /// Sum of all self sizes in bytes.
-    pub self_size: u64,
+    /// Sum of all self sizes in bytes; None where the input has no sizes.
+    pub self_size: Option<u64>,
     /// Off-heap bytes that belong to no object, where the input says.
     pub extra_native_bytes: Option<u64>,
     /// The highest odd object id, which rises with time within a process.
     pub order_key: Option<u64>,
-    /// The groups, sorted by kind and name.
+    /// The groups, sorted by kind, name and stack.
     pub groups: Vec<Group>,
+    /// The stacks the groups refer to.
+    pub stacks: Stacks,
     /// What a reader of the figures has to know.
     pub warnings: Vec<Warning>,
     /// What identifies the objects, if it was asked for and the format has ids.
     pub identity: Option<Identity>,
 }
 
-/// The objects of one kind and name.
+/// The objects of one kind and name and, where stacks were asked for, one allocation stack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
-    /// Node type, V8's word for it.
+    /// Node type: V8's word for it, or the type in other runtimes' terms.
     pub kind: String,
-    /// Name; empty for the kinds that are [one group each](is_folded). For native nodes the class name.
+    /// Name; empty for the kinds that are [one group each](Runtime::is_folded). For native nodes the class name.
     pub name: String,
+    /// Where they were allocated.
+    pub stack: u32,
     /// Number of objects.
     pub count: u64,
-    /// Self sizes in bytes.
+    /// Self sizes in bytes; 0 where the input has no sizes.
     pub self_size: u64,
 }
 
-/// Whether all nodes of a kind are one group with an empty name: their names are contents, not types.
+impl Snapshot {
+    /// A snapshot without objects.
+    #[must_use]
+    pub fn new(format: &'static str, runtime: Runtime) -> Self {
+        Self {
+            format,
+            runtime,
+            origin: None,
+            file_bytes: 0,
+            complete: true,
+            nodes: 0,
+            edges: None,
+            self_size: Some(0),
+            extra_native_bytes: None,
+            order_key: None,
+            groups: Vec::new(),
+            stacks: Stacks::default(),
+            warnings: Vec::new(),
+            identity: None,
+        }
+    }
+
+    /// The format of the objects described; for a summary that of the snapshot it stands for.
+    #[must_use]
+    pub fn kind_of_input(&self) -> &str {
+        self.origin.as_deref().unwrap_or(self.format)
+    }
+
+    /// Takes frames of the recording off all stacks, names allocations without a type by their site, and puts groups that are
+    /// now the same together.
+    pub(crate) fn settle(&mut self, drop: Option<&DropFrames>) {
+        if let Some(drop) = drop {
+            let kept = self.stacks.without(drop);
+            self.groups.iter_mut().for_each(|group| group.stack = kept[group.stack as usize]);
+        }
+        if self.runtime == Runtime::Untyped {
+            for group in self.groups.iter_mut().filter(|group| group.name.is_empty()) {
+                group.name = self.stacks.site(group.stack).map_or_else(|| UNTRACKED.to_owned(), Frame::text);
+            }
+        }
+        if drop.is_some() || self.runtime == Runtime::Untyped {
+            let key = |group: &Group| (group.kind.clone(), group.name.clone(), group.stack);
+            self.groups.sort_by_cached_key(key);
+            self.groups.dedup_by(|later, first| {
+                let same = key(later) == key(first);
+                if same {
+                    first.count += later.count;
+                    first.self_size += later.self_size;
+                }
+                same
+            });
+        }
+    }
+}
+
+/// Key of objects whose allocation was not recorded, at levels that tell where.
+pub const UNTRACKED: &str = "[not tracked]";
+
+/// Whose objects a snapshot holds; says what kinds and names mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Runtime {
+    /// V8, and what writes its format.
+    V8,
+    /// CPython: the kind is the type, the name the class or, where asked for, the name of a module, function, frame or class.
+    Python,
+    /// Ruby: the kind is the type of `ObjectSpace`, the name the class.
+    Ruby,
+    /// The JVM: the name is the class.
+    Java,
+    /// Allocations without a type; the name is their site.
+    Untyped,
+}
+
+impl Runtime {
+    /// The class of a (kind, name) group: in V8 the row DevTools' Summary view would put it in, with the unambiguous names of
+    /// Chrome 116 and earlier for closures and regular expressions.
+    #[must_use]
+    pub fn class_name(self, kind: &str, name: &str) -> String {
+        match (self, kind) {
+            (Self::V8, "object" | "native") => name.to_owned(),
+            (Self::V8, "hidden") => "(system)".to_owned(),
+            (Self::V8, "code") => "(compiled code)".to_owned(),
+            (Self::V8 | Self::Untyped, _) => format!("({kind})"),
+            (Self::Python, kind) => python_class(kind, name).to_owned(),
+            (Self::Ruby | Self::Java, _) => name.to_owned(),
+        }
+    }
+
+    /// Whether all objects of a kind are one group with an empty name: their names are contents, not types.
+    #[must_use]
+    pub fn is_folded(self, kind: &str) -> bool {
+        self == Self::V8 && is_folded(kind)
+    }
+
+    /// Kind and name under which the rule of growth judges a group. Its tables of kinds are V8's; other types go by their names.
+    #[must_use]
+    pub fn judged<'g>(self, kind: &'g str, name: &'g str) -> (&'g str, &'g str) {
+        match self {
+            Self::V8 => (kind, name),
+            Self::Python => ("type", python_class(kind, name)),
+            Self::Ruby | Self::Java => ("type", name),
+            Self::Untyped => ("site", name),
+        }
+    }
+}
+
+/// The class of a Python object: its type, unless the name tells more, as of an instance of an old-style class or an empty container.
+fn python_class<'g>(kind: &'g str, name: &'g str) -> &'g str {
+    if kind == "instance" || name.strip_prefix(kind) == Some(" (empty)") { name } else { kind }
+}
+
+/// Whether all nodes of one of V8's kinds are one group with an empty name.
 #[must_use]
 pub fn is_folded(kind: &str) -> bool {
     matches!(kind, "string" | "concatenated string" | "sliced string" | "number" | "heap number" | "bigint" | "symbol" | "regexp")
-}
-
-/// The class of a (kind, name) group: the row DevTools' Summary view would put it in, with the unambiguous names of Chrome 116
-/// and earlier for closures and regular expressions.
-#[must_use]
-pub fn class_name(kind: &str, name: &str) -> String {
-    match kind {
-        "object" | "native" => name.to_owned(),
-        "hidden" => "(system)".to_owned(),
-        "code" => "(compiled code)".to_owned(),
-        _ => format!("({kind})"),
-    }
 }
 
 /// The group name of a native node: a tag without its attributes, with "Detached " in front where its own detachedness says so.

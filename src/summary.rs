@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::error::ErrorKind;
-use crate::snapshot::{Group, Snapshot};
+use crate::snapshot::{Group, Runtime, Snapshot};
+use crate::stacks::NOT_TRACKED;
 
 /// Value of `schema` in every summary.
 pub const SCHEMA: &str = "heapdiff.summary";
@@ -25,9 +26,12 @@ pub struct Summary<'a> {
     pub schema_version: u32,
     /// The snapshot's facts.
     pub input: Facts<'a>,
-    /// Kind, name, count and self size of each group.
-    pub groups: Vec<(Cow<'a, str>, Cow<'a, str>, u64, u64)>,
+    /// Kind, name, count and self size of each group; sizes are null where the input has none.
+    pub groups: Vec<Entry<'a>>,
 }
+
+/// Kind, name, count and self size.
+pub type Entry<'a> = (Cow<'a, str>, Cow<'a, str>, u64, Option<u64>);
 
 /// Facts of the snapshot a summary stands for.
 #[derive(Debug, Serialize, Deserialize)]
@@ -61,22 +65,26 @@ fn yes() -> bool {
 /// The summary of a snapshot.
 #[must_use]
 pub fn of(snapshot: &Snapshot) -> Summary<'_> {
-    let group = |g: &'_ Group| -> (Cow<'_, str>, Cow<'_, str>, u64, u64) {
-        (Cow::Owned(g.kind.clone()), Cow::Owned(g.name.clone()), g.count, g.self_size)
-    };
+    let of_name = snapshot.groups.chunk_by(|a, b| (&a.kind, &a.name) == (&b.kind, &b.name));
+    let groups = of_name.map(|groups| {
+        let count = groups.iter().map(|group| group.count).sum();
+        let self_size = groups.iter().map(|group| group.self_size).sum();
+        let (kind, name) = (Cow::from(groups[0].kind.as_str()), Cow::from(groups[0].name.as_str()));
+        (kind, name, count, snapshot.self_size.map(|_| self_size))
+    });
     Summary {
         schema: SCHEMA.into(),
         schema_version: SCHEMA_VERSION,
         input: Facts {
-            format: snapshot.origin.as_deref().unwrap_or(snapshot.format).into(),
+            format: snapshot.kind_of_input().into(),
             complete: snapshot.complete,
             nodes: Some(snapshot.nodes),
             edges: snapshot.edges,
-            self_size: Some(snapshot.self_size),
+            self_size: snapshot.self_size,
             extra_native_bytes: snapshot.extra_native_bytes,
             order_key: snapshot.order_key,
         },
-        groups: snapshot.groups.iter().map(group).collect(),
+        groups: groups.collect(),
     }
 }
 
@@ -97,8 +105,14 @@ pub fn parse(mut text: Vec<u8>) -> Result<Snapshot, ErrorKind> {
     }
     let mut groups: BTreeMap<(String, String), (u64, u64)> = BTreeMap::new();
     let (mut nodes, mut self_size) = (0_u64, 0_u64);
+    let sizes = summary.groups.iter().filter(|group| group.3.is_some()).count();
+    if sizes != 0 && sizes != summary.groups.len() {
+        return Err(problem("some groups have a size and some have none".to_owned()));
+    }
+    let has_sizes = sizes > 0 || summary.groups.is_empty();
     for (kind, name, count, size) in summary.groups {
         nodes = nodes.checked_add(count).ok_or_else(|| problem("the counts add up to more than 2^64".to_owned()))?;
+        let size = size.unwrap_or(0);
         self_size = self_size.checked_add(size).ok_or_else(|| problem("the sizes add up to more than 2^64 bytes".to_owned()))?;
         let sums = groups.entry((kind.into_owned(), name.into_owned())).or_default();
         *sums = (sums.0 + count, sums.1 + size);
@@ -107,19 +121,20 @@ pub fn parse(mut text: Vec<u8>) -> Result<Snapshot, ErrorKind> {
     if facts.nodes.is_some_and(|n| n != nodes) || facts.self_size.is_some_and(|n| n != self_size) {
         return Err(problem("the groups do not add up to the sums (file damaged?)".to_owned()));
     }
+    let known = crate::input::FORMATS.iter().find(|format| format.name() == facts.format);
     Ok(Snapshot {
-        format: crate::input::summary::NAME,
         origin: Some(facts.format.into_owned()),
-        file_bytes: 0,
         complete: facts.complete,
         nodes,
         edges: facts.edges,
-        self_size,
+        self_size: has_sizes.then_some(self_size),
         extra_native_bytes: facts.extra_native_bytes,
         order_key: facts.order_key,
-        groups: groups.into_iter().map(|((kind, name), (count, self_size))| Group { kind, name, count, self_size }).collect(),
-        warnings: Vec::new(),
-        identity: None,
+        groups: groups
+            .into_iter()
+            .map(|((kind, name), (count, self_size))| Group { kind, name, stack: NOT_TRACKED, count, self_size })
+            .collect(),
+        ..Snapshot::new(crate::input::summary::NAME, known.map_or(Runtime::V8, |format| format.runtime()))
     })
 }
 

@@ -1,10 +1,12 @@
 //! What keeps growing: the rule of [`growth`](crate::growth) over the groups of a series, and its verdicts on rows.
 
-use crate::grouping::{Level, Row, Sums, id, printable};
+use std::collections::BTreeMap;
+
+use crate::grouping::{Level, Row, Sums, id, main_kind, printable};
 use crate::growth::{GroupSeries, Judgement, Measures, Rule};
 use crate::report::{Attributed, Breakdown, Finding, Group, Member, Shown, Trend, TrendVerdict};
-use crate::series::Series;
-use crate::snapshot::{class_name, is_folded};
+use crate::series::{Series, SeriesGroup};
+use crate::snapshot::Runtime;
 
 /// Rows shown within a flagged row that says little by itself.
 const BREAKDOWN: usize = 5;
@@ -13,6 +15,16 @@ const BREAKDOWN: usize = 5;
 pub struct Trends {
     rule: Rule,
     judgement: Judgement,
+    judged: Vec<Judged>,
+    /// The judged group of each group of the series.
+    judged_of: Vec<usize>,
+}
+
+/// What is judged as one: the groups of one kind and name, wherever they were allocated.
+struct Judged {
+    /// The first of them.
+    group: usize,
+    sums: Sums,
 }
 
 /// The judgement of a row.
@@ -37,28 +49,65 @@ impl Trends {
     /// Judges a series.
     #[must_use]
     pub fn of(series: &Series) -> Self {
-        let groups: Vec<GroupSeries<'_>> = series
-            .groups
+        let mut judged: Vec<Judged> = Vec::new();
+        let mut judged_of = Vec::with_capacity(series.groups.len());
+        let identity = |group: usize| {
+            let SeriesGroup { kind, name, .. } = &series.groups[group];
+            (kind, series.runtime.judged(kind, name))
+        };
+        // Groups are sorted by kind and name, but for Python's a name may say more than the class.
+        let mut places: BTreeMap<(&String, (&str, &str)), usize> = BTreeMap::new();
+        for (group, found) in series.groups.iter().enumerate() {
+            let place = *places.entry(identity(group)).or_insert(judged.len());
+            match judged.get_mut(place) {
+                Some(Judged { sums, .. }) => sums.add(&found.sums),
+                None => judged.push(Judged { group, sums: found.sums.clone() }),
+            }
+            judged_of.push(place);
+        }
+        let groups: Vec<GroupSeries<'_>> = judged
             .iter()
-            .map(|group| GroupSeries {
-                kind: &group.kind,
-                name: &group.name,
-                count: &group.sums.count,
-                self_size: &group.sums.self_size,
+            .map(|Judged { group, sums }| {
+                let (kind, name) = identity(*group).1;
+                GroupSeries { kind, name, count: &sums.count, self_size: sizes(series, sums) }
             })
             .collect();
         let rule = Rule::new(series.inputs.len());
-        Self { judgement: rule.judge(&groups), rule }
+        Self { judgement: rule.judge(&groups), rule, judged, judged_of }
     }
 
-    /// The judgement of the row that consists of the given groups.
+    /// The judgement of a row at the given levels.
     #[must_use]
-    pub fn row(&self, series: &Series, members: &[usize], sums: &Sums) -> RowTrend {
-        let verdicts = || members.iter().map(|&group| &self.judgement.groups[group]);
+    pub fn row(&self, series: &Series, levels: &[Level], row: &Row) -> RowTrend {
+        if levels.iter().all(|level| level.keeps_judged_groups_whole(series.runtime)) {
+            return self.whole(series, &row.members, &row.sums);
+        }
+        let class = levels.iter().zip(&row.key).find(|(level, _)| **level == Level::Class).map(|(_, class)| class.as_str());
+        let kind = main_kind(series, &row.members);
+        let (kind, class) = (series.runtime.judged(&kind, class.unwrap_or_default()).0, class);
+        let verdict = self.rule.judge_row(kind, class, &row.sums.count, sizes(series, &row.sums), self.judgement.chances);
+        RowTrend {
+            verdict: verdict.verdict,
+            measures: verdict.measures,
+            finding: None,
+            headline: false,
+            rank: 0,
+            explained_share: None,
+            inflates: verdict.inflates,
+            runtime: verdict.runtime,
+        }
+    }
+
+    /// The judgement of a row that holds the judged groups of the given ones as a whole.
+    fn whole(&self, series: &Series, members: &[usize], sums: &Sums) -> RowTrend {
+        let mut judged: Vec<usize> = members.iter().map(|&group| self.judged_of[group]).collect();
+        judged.sort_unstable();
+        judged.dedup();
+        let verdicts = || judged.iter().map(|&group| &self.judgement.groups[group]);
         let finding = verdicts().filter_map(|verdict| verdict.finding).min();
-        let growth = |group: usize| series.groups[group].sums.size_delta().max(0);
+        let growth = |group: usize| self.judged[group].sums.growth(series).max(0);
         let (mut explained, mut all) = (None, 0_i64);
-        for &group in members {
+        for &group in &judged {
             all = all.saturating_add(growth(group));
             if let Some(share) = self.judgement.groups[group].explained_share {
                 *explained.get_or_insert(0.0) += share * real(growth(group));
@@ -73,14 +122,14 @@ impl Trends {
                     verdict => verdict,
                 },
             },
-            measures: self.rule.measure(&sums.count, &sums.self_size),
+            measures: self.rule.measure(&sums.count, sizes(series, sums)),
             finding,
-            headline: finding.is_some_and(|finding| members.contains(&self.judgement.findings[finding].headline)),
+            headline: finding.is_some_and(|finding| judged.contains(&self.judgement.findings[finding].headline)),
             rank: 0,
             explained_share: explained.map(|explained| if all > 0 { (explained / real(all)).min(1.0) } else { 0.0 }),
             inflates: verdicts().any(|verdict| verdict.inflates),
-            runtime: members.len() == 1 && verdicts().any(|verdict| verdict.runtime)
-                || !members.is_empty() && verdicts().all(|verdict| verdict.runtime),
+            runtime: judged.len() == 1 && verdicts().any(|verdict| verdict.runtime)
+                || !judged.is_empty() && verdicts().all(|verdict| verdict.runtime),
         }
     }
 
@@ -95,7 +144,7 @@ impl Trends {
         let flagged = matches!(trend.verdict, TrendVerdict::Leak | TrendVerdict::Suspect);
         let mute = row.members.iter().all(|&member| {
             let kind = &series.groups[member].kind;
-            !matches!(kind.as_str(), "object" | "native") && !is_folded(kind)
+            series.runtime == Runtime::V8 && !matches!(kind.as_str(), "object" | "native") && !series.runtime.is_folded(kind)
         });
         if !flagged || !mute || row.members.len() < 2 {
             return None;
@@ -105,8 +154,8 @@ impl Trends {
             .iter()
             .map(|&member| {
                 let sums = series.groups[member].sums.clone();
-                let trend = self.row(series, &[member], &sums);
-                let key = row.key.iter().cloned().chain([Level::Name.key(&series.groups[member])]).collect();
+                let trend = self.whole(series, &[member], &sums);
+                let key = row.key.iter().cloned().chain([Level::Name.key(series, &series.groups[member])]).collect();
                 (Row { key, members: vec![member], sums }, trend)
             })
             .collect();
@@ -133,20 +182,21 @@ impl Trends {
     /// The findings as a report shows them. `row_of` is the id of the row each group counts in.
     #[must_use]
     pub fn findings(&self, series: &Series, row_of: &[String]) -> Vec<Finding> {
-        let group_id = |group: usize| group_id(series, group);
-        let name = |group: usize| printable_name(series, group);
+        let group_of = |judged: usize| &series.groups[self.judged[judged].group];
+        let group_id = |judged: usize| group_id(series, group_of(judged));
+        let name = |judged: usize| printable_name(series, group_of(judged));
         let member = |member: &crate::growth::Member| Member {
             group: group_id(member.group),
-            kind: series.groups[member.group].kind.clone(),
+            kind: group_of(member.group).kind.clone(),
             name: name(member.group),
-            class: row_of[member.group].clone(),
+            class: row_of[self.judged[member.group].group].clone(),
             per_unit: member.per_unit,
             exact: member.exact,
             residual: member.residual,
         };
         let attributed = |attributed: &crate::growth::Attributed| Attributed {
             group: group_id(attributed.group),
-            kind: series.groups[attributed.group].kind.clone(),
+            kind: group_of(attributed.group).kind.clone(),
             name: name(attributed.group),
             per_unit: rounded(attributed.per_unit),
             size_growth: attributed.size_growth,
@@ -172,16 +222,27 @@ impl Trends {
     }
 }
 
-/// The id of a (kind, name) group.
-fn group_id(series: &Series, group: usize) -> String {
-    let group = &series.groups[group];
-    id(&[Level::Kind, Level::Name], &[group.kind.clone(), Level::Name.key(group)])
+/// The name of a judged group.
+fn judged_name(series: &Series, group: &SeriesGroup) -> String {
+    match series.runtime {
+        Runtime::V8 => Level::Name.key(series, group),
+        runtime => runtime.judged(&group.kind, &group.name).1.to_owned(),
+    }
 }
 
-/// A group's name as a person reads it.
-fn printable_name(series: &Series, group: usize) -> String {
-    let group = &series.groups[group];
-    if is_folded(&group.kind) { class_name(&group.kind, "") } else { printable(&group.name) }
+/// The id of a (kind, name) group.
+fn group_id(series: &Series, group: &SeriesGroup) -> String {
+    id(&[Level::Kind, Level::Name], &[group.kind.clone(), judged_name(series, group)])
+}
+
+/// A judged group's name as a person reads it.
+fn printable_name(series: &Series, group: &SeriesGroup) -> String {
+    printable(&judged_name(series, group))
+}
+
+/// The sizes that are judged; none where an input has none.
+fn sizes<'s>(series: &Series, sums: &'s Sums) -> &'s [u64] {
+    if series.has_sizes { &sums.self_size } else { &[] }
 }
 
 impl RowTrend {

@@ -1,6 +1,6 @@
 //! What can be typed.
 
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::analysis::Sort;
@@ -100,6 +100,9 @@ pub struct Summary {
     /// Write to a file instead of standard output
     #[arg(short, long, value_name = "PATH")]
     pub output: Option<String>,
+    /// How the snapshot is read.
+    #[command(flatten)]
+    pub read: ReadArgs,
     /// No progress and no warnings on standard error
     #[arg(short, long)]
     pub quiet: bool,
@@ -119,8 +122,10 @@ pub struct Completions {
 #[derive(Debug, Args)]
 pub struct ReportArgs {
     /// Levels of grouping, outermost first
-    #[arg(long, value_name = "LEVEL,...", value_delimiter = ',', default_value = "class",
-          value_parser = PossibleValuesParser::new(Level::ALL.map(|(_, name)| name)))]
+    ///
+    /// Unless given: class, or site where the input knows no types
+    #[arg(long, value_name = "LEVEL,...", value_delimiter = ',',
+          value_parser = PossibleValuesParser::new(Level::ALL.map(|(_, name)| level(name))))]
     pub by: Vec<String>,
     /// Rows to show at each level; 0 for all
     #[arg(short = 'n', long = "limit", value_name = "N", default_value_t = 20)]
@@ -140,9 +145,26 @@ pub struct ReportArgs {
     /// Which sizes to count: `self` for the sizes V8 recorded
     #[arg(long, value_name = "WHICH", default_value = "self", value_parser = ["self"])]
     pub sizes: String,
+    /// How inputs are read.
+    #[command(flatten)]
+    pub read: ReadArgs,
     /// Where reports go.
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// Options of every command that reads objects.
+#[derive(Debug, Args)]
+pub struct ReadArgs {
+    /// Take the N innermost frames off allocation stacks, or those that match a regular expression
+    #[arg(long, value_name = "N|RE")]
+    pub drop_frames: Option<String>,
+    /// Python: count an instance and its __dict__ as one
+    #[arg(long)]
+    pub collapse: bool,
+    /// Read a dump whose last line is cut in the middle, without that line
+    #[arg(long)]
+    pub allow_truncated: bool,
 }
 
 /// Options of every command that writes a report.
@@ -171,6 +193,15 @@ pub struct OutputArgs {
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
 }
+
+/// A level of grouping as `--by` takes it.
+fn level(name: &'static str) -> PossibleValue {
+    let value = PossibleValue::new(name);
+    if name == Level::Script.label() { value.alias(SCRIPT_ALIAS) } else { value }
+}
+
+/// What users of Python and Ruby call a script.
+pub const SCRIPT_ALIAS: &str = "file";
 
 /// Values of `--order`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

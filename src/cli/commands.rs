@@ -8,7 +8,6 @@ use super::output::{self, OutputFile};
 use super::progress::Watcher;
 use super::{Failure, exit};
 use crate::analysis::{self, Options};
-use crate::identity::Identify;
 use crate::input::Want;
 use crate::load::{self, InputOrder, Loaded};
 use crate::render::schema;
@@ -88,10 +87,12 @@ fn trend(args: &Trend) -> Result<Notes, Failure> {
 fn analyse(command: report::Command, inputs: &[load::Candidate], order: InputOrder, args: &ReportArgs) -> Result<Notes, Failure> {
     let options = config::options(command, args)?;
     let output = config::output(&args.output)?;
+    let drop_frames = config::drop_frames(&args.read)?;
+    let want = config::want(&options.by, &args.read, drop_frames.as_ref());
     let files = open(&output)?;
     let progress = Watcher::new(output.quiet);
     let report = in_pool(output.threads, || -> Result<Report, Failure> {
-        let series = load::series(inputs, order, &progress)?;
+        let series = load::series(inputs, order, want, &progress)?;
         let report = analysis::report(&series, &options);
         matched(&report, &options)?;
         Ok(report)
@@ -114,7 +115,7 @@ fn verify(args: &Verify) -> Result<Notes, Failure> {
     let output = config::output(&args.output)?;
     let files = open(&output)?;
     let progress = Watcher::new(output.quiet);
-    let want = Want { identify: Identify::No, verify: true };
+    let want = Want { verify: true, ..Want::GROUPS };
     let (mut loaded, mut refused) = (Vec::new(), Vec::new());
     for input in &inputs {
         match in_pool(output.threads, || load::read(&input.path, want, &progress))? {
@@ -134,7 +135,8 @@ fn summary(args: &Summary) -> Result<Notes, Failure> {
     config::threads(args.threads)?;
     let file = args.output.as_deref().map(OutputFile::open).transpose()?;
     let progress = Watcher::new(args.quiet);
-    let want = Want { identify: Identify::No, verify: false };
+    let drop_frames = config::drop_frames(&args.read)?;
+    let want = config::want(&[], &args.read, drop_frames.as_ref());
     let snapshot = in_pool(args.threads, || load::read(&args.file, want, &progress))??;
     drop(progress);
     let text = serde_json::to_vec(&crate::summary::of(&snapshot)).map(|mut text| {

@@ -4,12 +4,14 @@ use std::io::IsTerminal;
 
 use regex::Regex;
 
-use super::args::{Color, OutputArgs, ReportArgs};
+use super::args::{Color, OutputArgs, ReadArgs, ReportArgs, SCRIPT_ALIAS};
 use super::{Failure, exit};
 use crate::analysis::{Options, Sort};
 use crate::grouping::Level;
+use crate::input::Want;
 use crate::render::{Renderer, Style, by_name};
 use crate::report;
+use crate::stacks::DropFrames;
 
 /// Columns where standard output is no terminal.
 const WIDTH: usize = 80;
@@ -33,14 +35,10 @@ pub struct Output {
 /// # Errors
 /// A usage error.
 pub fn options(command: report::Command, args: &ReportArgs) -> Result<Options, Failure> {
-    let pattern = |flag: &str, pattern: &Option<String>| {
-        let compile =
-            |pattern: &String| Regex::new(pattern).map_err(|error| Failure::new(exit::USAGE, format!("--{flag}: {error}")));
-        pattern.as_ref().map(compile).transpose()
-    };
     let mut by = Vec::new();
     for name in &args.by {
-        by.extend(Level::ALL.iter().filter(|(_, label)| label == name).map(|&(level, _)| level));
+        let name = if name == SCRIPT_ALIAS { Level::Script.label() } else { name };
+        by.extend(Level::ALL.iter().filter(|(_, label)| *label == name).map(|&(level, _)| level));
     }
     Ok(Options {
         command,
@@ -51,6 +49,35 @@ pub fn options(command: report::Command, args: &ReportArgs) -> Result<Options, F
         ignore: pattern("ignore", &args.ignore)?,
         kinds: args.kind.clone(),
     })
+}
+
+fn pattern(flag: &str, pattern: &Option<String>) -> Result<Option<Regex>, Failure> {
+    let compile = |pattern: &String| Regex::new(pattern).map_err(|error| Failure::new(exit::USAGE, format!("--{flag}: {error}")));
+    pattern.as_ref().map(compile).transpose()
+}
+
+/// Which frames `--drop-frames` takes off.
+///
+/// # Errors
+/// A usage error.
+pub fn drop_frames(args: &ReadArgs) -> Result<Option<DropFrames>, Failure> {
+    match args.drop_frames.as_ref().map(|number| number.parse()) {
+        Some(Ok(count)) => Ok(Some(DropFrames::Count(count))),
+        _ => Ok(pattern("drop-frames", &args.drop_frames)?.map(DropFrames::Matching)),
+    }
+}
+
+/// What is wanted of every input.
+#[must_use]
+pub fn want<'a>(by: &[Level], args: &ReadArgs, drop_frames: Option<&'a DropFrames>) -> Want<'a> {
+    Want {
+        stacks: by.iter().any(|level| level.is_of_stack()),
+        names: by.contains(&Level::Name),
+        collapse: args.collapse,
+        allow_truncated: args.allow_truncated,
+        drop_frames,
+        ..Want::GROUPS
+    }
 }
 
 /// Where reports go and how they look.

@@ -2,8 +2,9 @@
 
 use crate::error::ErrorKind;
 use crate::identity::Identify;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Runtime, Snapshot};
 use crate::source::Source;
+use crate::stacks::DropFrames;
 
 pub mod summary;
 pub mod v8;
@@ -12,6 +13,8 @@ pub mod v8;
 pub trait InputFormat: Sync {
     /// The name in reports.
     fn name(&self) -> &'static str;
+    /// Whose objects the format describes.
+    fn runtime(&self) -> Runtime;
     /// Whether content that begins so is of this format.
     fn sniff(&self, head: &[u8]) -> Sniff;
     /// Reads a snapshot.
@@ -39,6 +42,29 @@ pub struct Want<'a> {
     pub identify: Identify<'a>,
     /// Look at everything in the file, not only at what the groups need.
     pub verify: bool,
+    /// Tell groups apart by allocation stack. Formats that know nothing but stacks always do.
+    pub stacks: bool,
+    /// Name functions, modules and the like, where the type alone groups them otherwise (Python).
+    pub names: bool,
+    /// Count an instance and its attribute dictionary as one (Python).
+    pub collapse: bool,
+    /// Leave out a last record that is cut in the middle, instead of refusing the input.
+    pub allow_truncated: bool,
+    /// Frames to take off every stack.
+    pub drop_frames: Option<&'a DropFrames>,
+}
+
+impl Want<'_> {
+    /// Groups and nothing else.
+    pub const GROUPS: Self = Self {
+        identify: Identify::No,
+        verify: false,
+        stacks: false,
+        names: false,
+        collapse: false,
+        allow_truncated: false,
+        drop_frames: None,
+    };
 }
 
 /// The formats, most specific first.
@@ -58,6 +84,7 @@ pub fn read(source: &mut Source, want: Want<'_>) -> Result<Snapshot, ErrorKind> 
     source.unchanged()?;
     let mut snapshot = result?;
     snapshot.file_bytes = source.file_bytes();
+    snapshot.settle(want.drop_frames);
     Ok(snapshot)
 }
 

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use crate::error::ErrorKind;
 use crate::input::{InputFormat, Sniff, Want};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Runtime, Snapshot};
 use crate::source::{Source, read_error};
 use crate::summary;
 
@@ -19,6 +19,11 @@ const BYTES_MAX: u64 = 1 << 30;
 impl InputFormat for SummaryFormat {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    /// What V8's summaries describe; others say so themselves.
+    fn runtime(&self) -> Runtime {
+        Runtime::V8
     }
 
     fn sniff(&self, head: &[u8]) -> Sniff {

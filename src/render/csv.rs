@@ -218,7 +218,7 @@ fn write_inputs(inputs: &[Input], out: &mut dyn Write) -> io::Result<()> {
             Field::number(Some(input.file_bytes)),
             Field::number(Some(input.nodes)),
             Field::number(input.edges),
-            Field::number(Some(input.self_size)),
+            Field::number(input.self_size),
             Field::Text(Cow::Owned(warnings.join("; "))),
         ];
         write_record(&record, out)?;

@@ -117,7 +117,7 @@ fn write_inputs(report: &Report, style: &Style, out: &mut dyn Write) -> io::Resu
             escape(input.format).into_owned(),
             text::count(input.nodes),
             input.edges.map_or_else(String::new, text::count),
-            style.size(input.self_size),
+            input.self_size.map_or_else(String::new, |size| style.size(size)),
             cut_code(&input.path, style),
         ];
         write_row(cells.into_iter(), out)?;

@@ -108,6 +108,11 @@ impl Style {
         if self.bytes { format!("{} bytes", text::count(bytes)) } else { text::size(bytes) }
     }
 
+    /// The sizes of an input, in a sentence.
+    fn total_words(&self, bytes: Option<u64>) -> String {
+        bytes.map_or_else(|| "no sizes".to_owned(), |bytes| self.size_words(bytes))
+    }
+
     /// A difference in bytes in a sentence.
     fn signed_size_words(&self, delta: i64) -> String {
         if self.bytes { format!("{} bytes", text::signed_count(delta)) } else { text::signed_size(delta) }

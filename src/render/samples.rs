@@ -45,6 +45,7 @@ pub(super) fn group(key: &[&str], kind: &str, count: &[u64], size: &[u64], remov
         change: sums.change,
         trend: None,
         breakdown: None,
+        frames: None,
     }
 }
 
@@ -57,7 +58,7 @@ fn input(index: usize, path: &str, nodes: u64, self_size: u64) -> Input {
         complete: true,
         nodes,
         edges: Some(nodes * 4),
-        self_size,
+        self_size: Some(self_size),
         extra_native_bytes: None,
         process: Some(0),
         order: Order { by: OrderBy::HeapIds, key: Some(2 * nodes - 1) },

@@ -31,7 +31,7 @@ fn objects(input: &Input) -> String {
 }
 
 fn single(input: &Input, style: &Style) -> Vec<String> {
-    let figures = format!("{}  {}", style.size_words(input.self_size), objects(input));
+    let figures = format!("{}  {}", style.total_words(input.self_size), objects(input));
     let name = style.safe(&input.path);
     let room = style.width.saturating_sub(text::width(&figures) + 2);
     let mut lines = vec![format!("{}  {figures}", style.fit(&name, room))];
@@ -43,7 +43,7 @@ fn single(input: &Input, style: &Style) -> Vec<String> {
 
 fn pair(before: &Input, after: &Input, style: &Style) -> Vec<String> {
     let relation = relation(&[before, after]);
-    let figures = [before, after].map(|input| (style.size_words(input.self_size), objects(input)));
+    let figures = [before, after].map(|input| (style.total_words(input.self_size), objects(input)));
     let names = names(&[before, after], style);
     let [first, second] = [0, 1].map(|i| format!("{}  {}  {}", names[i], figures[i].0, figures[i].1));
     let line = [first.as_str(), second.as_str(), relation].join("   ").trim_end().to_owned();

@@ -179,7 +179,7 @@ fn input_cells(input: &Input, style: &Style) -> Vec<String> {
         input.format.to_owned(),
         format!("{} nodes", text::count(input.nodes)),
         input.edges.map_or_else(String::new, |edges| format!("{} edges", text::count(edges))),
-        style.size_words(input.self_size),
+        style.total_words(input.self_size),
     ]
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use heapdiff::input::Want;
 use heapdiff::load::{self, Candidate, InputOrder, Progress};
 use heapdiff::series::Series;
 use serde_json::Value;
@@ -185,7 +186,7 @@ impl Progress for Silent {
 fn series(paths: &[&str]) -> Series {
     let candidates: Vec<Candidate> =
         paths.iter().map(|path| Candidate { path: (*path).to_owned(), from_directory: false }).collect();
-    load::series(&candidates, InputOrder::Given, &Silent).unwrap()
+    load::series(&candidates, InputOrder::Given, Want::GROUPS, &Silent).unwrap()
 }
 
 /// Compares what came and went between two files with a join of the plain reader's nodes.

@@ -12,8 +12,9 @@ use crate::identity::{Identity, NativeKey, Sampled};
 use crate::input::{InputFormat, Sniff, Want};
 use crate::report::{Moved, Warning};
 use crate::scan::Kernel;
-use crate::snapshot::{Group, Snapshot, native_name};
+use crate::snapshot::{Group, Runtime, Snapshot, native_name};
 use crate::source::Source;
+use crate::stacks::NOT_TRACKED;
 use header::Header;
 use tally::{Known, Tally};
 use text::Text;
@@ -36,6 +37,10 @@ pub const NAME: &str = "v8";
 impl InputFormat for V8 {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn runtime(&self) -> Runtime {
+        Runtime::V8
     }
 
     fn sniff(&self, head: &[u8]) -> Sniff {
@@ -453,7 +458,7 @@ fn assemble(header: &Header, tallies: Vec<Tally<'_>>, names: &Names, warnings: V
     let mut added = Vec::new();
     for (number, (name, places)) in (0..).zip(places(header, &tallies, names)) {
         let kind = header.kinds[places[0].kind].name.clone();
-        let (mut group, mut come) = (Group { kind, name, count: 0, self_size: 0 }, Moved::default());
+        let (mut group, mut come) = (Group { kind, name, stack: NOT_TRACKED, count: 0, self_size: 0 }, Moved::default());
         for place in places {
             let slot = &tallies[place.tally].slots[place.slot];
             group.count += slot.count;
@@ -467,18 +472,15 @@ fn assemble(header: &Header, tallies: Vec<Tally<'_>>, names: &Names, warnings: V
     }
     let odd_id_max = tallies.iter().map(|tally| tally.odd_id_max).max().unwrap_or(0);
     Snapshot {
-        format: NAME,
-        origin: None,
-        file_bytes: 0,
-        complete: true,
         nodes: tallies.iter().map(|tally| tally.nodes).sum(),
         edges: Some(header.edge_count),
-        self_size: tallies.iter().map(|tally| tally.self_size).sum(),
+        self_size: Some(tallies.iter().map(|tally| tally.self_size).sum()),
         extra_native_bytes: header.extra_native_bytes,
         order_key: (odd_id_max > 0 && !tallies.iter().any(|tally| tally.foreign_ids)).then_some(odd_id_max),
         groups,
         warnings,
         identity: identity(header, tallies, group_of, names, added),
+        ..Snapshot::new(NAME, Runtime::V8)
     }
 }
 

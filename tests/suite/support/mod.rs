@@ -8,7 +8,6 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use heapdiff::error::ErrorKind;
-use heapdiff::identity::Identify;
 use heapdiff::input::{self, Want};
 use heapdiff::snapshot::Snapshot;
 use heapdiff::source::Source;
@@ -202,7 +201,7 @@ pub(crate) fn report(args: &[&str]) -> Value {
 
 /// Reads a file with the library.
 pub(crate) fn read(path: &str, verify: bool) -> Result<Snapshot, ErrorKind> {
-    input::read(&mut Source::open(path)?, Want { identify: Identify::No, verify })
+    input::read(&mut Source::open(path)?, Want { verify, ..Want::GROUPS })
 }
 
 /// The groups of a snapshot.

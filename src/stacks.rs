@@ -1,0 +1,203 @@
+//! Allocation stacks as a tree: a stack is its innermost frame and the stack that called it.
+//!
+//! Programs allocate in few places but with many stacks, which share their outer frames: a tree holds each frame of a path once.
+//! Ids are given in the order of insertion, parents before children.
+
+use std::collections::HashMap;
+
+use regex::Regex;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// A place in the program's text.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, JsonSchema)]
+pub struct Frame {
+    /// Name of the function; empty where it has none or the input does not say.
+    pub function: String,
+    /// URL or path of the file, as recorded; empty for what is not of a script.
+    pub script: String,
+    /// Line, from 1; 0 where it is unknown.
+    pub line: u32,
+    /// Column, from 1; 0 where it is unknown.
+    pub column: u32,
+}
+
+impl Frame {
+    /// The frame in one line: `function script:line:column` where columns are known, as in V8, else `script:line function`.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let Self { function, script, line, column } = self;
+        let named = if function.is_empty() { "(anonymous)" } else { function };
+        match (script.is_empty(), *line, *column) {
+            (true, ..) => named.to_owned(),
+            (_, 0, _) if function.is_empty() => script.clone(),
+            (_, 0, _) => format!("{script} {function}"),
+            (_, line, 0) if function.is_empty() => format!("{script}:{line}"),
+            (_, line, 0) => format!("{script}:{line} {function}"),
+            (_, line, column) => format!("{named} {script}:{line}:{column}"),
+        }
+    }
+
+    /// Whether it is of no script: a function of the runtime itself.
+    #[must_use]
+    pub fn is_native(&self) -> bool {
+        self.script.is_empty()
+    }
+}
+
+/// Which of the innermost frames are of the recording, not of the program.
+#[derive(Debug, Clone)]
+pub enum DropFrames {
+    /// So many.
+    Count(usize),
+    /// Those whose [text](Frame::text) matches, up to the first that does not.
+    Matching(Regex),
+}
+
+/// Stack of an object whose allocation was not recorded.
+pub const NOT_TRACKED: u32 = 0;
+
+/// A set of stacks. Number [`NOT_TRACKED`] is the empty one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stacks {
+    frames: Vec<Frame>,
+    nodes: Vec<Node>,
+    frame_ids: HashMap<Frame, u32>,
+    node_ids: HashMap<Node, u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Node {
+    /// The stack that called it.
+    parent: u32,
+    /// The innermost frame.
+    frame: u32,
+}
+
+impl Default for Stacks {
+    fn default() -> Self {
+        let root = Node { parent: NOT_TRACKED, frame: u32::MAX };
+        Self { frames: Vec::new(), nodes: vec![root], frame_ids: HashMap::new(), node_ids: HashMap::new() }
+    }
+}
+
+impl Stacks {
+    /// The stack of a frame called from `parent`. Past 2^32 - 1 stacks, which no memory holds, the parent itself.
+    pub fn push(&mut self, parent: u32, frame: Frame) -> u32 {
+        let Ok(next) = u32::try_from(self.frames.len()) else { return parent };
+        let frame = match self.frame_ids.get(&frame) {
+            Some(&known) => known,
+            None => {
+                self.frames.push(frame.clone());
+                self.frame_ids.insert(frame, next);
+                next
+            }
+        };
+        self.child(parent, frame)
+    }
+
+    fn child(&mut self, parent: u32, frame: u32) -> u32 {
+        let (node, Ok(next)) = (Node { parent, frame }, u32::try_from(self.nodes.len())) else { return parent };
+        *self.node_ids.entry(node).or_insert_with(|| {
+            self.nodes.push(node);
+            next
+        })
+    }
+
+    /// Takes in all stacks of another set; returns the new number of each.
+    pub fn graft(&mut self, other: &Self) -> Vec<u32> {
+        let mut numbers = vec![NOT_TRACKED; other.nodes.len()];
+        for (old, node) in other.nodes.iter().enumerate().skip(1) {
+            numbers[old] = self.push(numbers[node.parent as usize], other.frames[node.frame as usize].clone());
+        }
+        numbers
+    }
+
+    /// Number of stacks, the empty one included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there is no stack but the empty one.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.nodes.len() == 1
+    }
+
+    /// The frames of a stack, innermost first.
+    pub fn frames(&self, stack: u32) -> impl Iterator<Item = &Frame> {
+        let up = |stack: u32| self.nodes.get(stack as usize).filter(|_| stack != NOT_TRACKED);
+        std::iter::successors(up(stack), move |node| up(node.parent)).map(|node| &self.frames[node.frame as usize])
+    }
+
+    /// The innermost frame of a stack that is of a script; where none is, the innermost.
+    #[must_use]
+    pub fn site(&self, stack: u32) -> Option<&Frame> {
+        self.frames(stack).find(|frame| !frame.is_native()).or_else(|| self.frames(stack).next())
+    }
+
+    /// The number of each stack without the frames of the recording.
+    #[must_use]
+    pub fn without(&self, drop: &DropFrames) -> Vec<u32> {
+        let parent = |stack: u32| self.nodes.get(stack as usize).map_or(NOT_TRACKED, |node| node.parent);
+        match drop {
+            DropFrames::Count(count) => {
+                let up = |stack: u32| (0..*count).fold(stack, |stack, _| parent(stack));
+                (0..).take(self.nodes.len()).map(up).collect()
+            }
+            DropFrames::Matching(pattern) => {
+                let matching: Vec<bool> = self.frames.iter().map(|frame| pattern.is_match(&frame.text())).collect();
+                let mut kept = vec![NOT_TRACKED; self.nodes.len()];
+                for (stack, node) in (0..).zip(&self.nodes).skip(1) {
+                    kept[stack as usize] = if matching[node.frame as usize] { kept[node.parent as usize] } else { stack };
+                }
+                kept
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(function: &str, script: &str, line: u32, column: u32) -> Frame {
+        Frame { function: function.to_owned(), script: script.to_owned(), line, column }
+    }
+
+    fn chain(stacks: &mut Stacks, outermost_first: &[Frame]) -> u32 {
+        outermost_first.iter().fold(NOT_TRACKED, |stack, frame| stacks.push(stack, frame.clone()))
+    }
+
+    #[test]
+    fn frames_read_as_their_runtimes_write_them() {
+        assert_eq!(frame("open", "/app/pool.js", 3, 9).text(), "open /app/pool.js:3:9");
+        assert_eq!(frame("", "/app/pool.js", 3, 9).text(), "(anonymous) /app/pool.js:3:9");
+        assert_eq!(frame("run", "svc/agent.py", 50, 0).text(), "svc/agent.py:50 run");
+        assert_eq!(frame("", "svc/agent.py", 50, 0).text(), "svc/agent.py:50");
+        assert_eq!(frame("Buffer.alloc", "", 0, 0).text(), "Buffer.alloc");
+    }
+
+    #[test]
+    fn stacks_share_outer_frames_and_drop_inner_ones() {
+        let (run, work, record) = (frame("run", "a.py", 1, 0), frame("work", "a.py", 2, 0), frame("record", "t.py", 3, 0));
+        let mut stacks = Stacks::default();
+        let recorded = chain(&mut stacks, &[run.clone(), work.clone(), record.clone()]);
+        let nested = chain(&mut stacks, &[run.clone(), record.clone(), record.clone()]);
+        assert_eq!(chain(&mut stacks, &[run.clone(), work.clone(), record.clone()]), recorded);
+        let shown = |stacks: &Stacks, stack: u32| stacks.frames(stack).map(|frame| frame.function.clone()).collect::<Vec<_>>();
+        assert_eq!(shown(&stacks, recorded), ["record", "work", "run"]);
+        let one = stacks.without(&DropFrames::Count(1));
+        assert_eq!(shown(&stacks, one[recorded as usize]), ["work", "run"]);
+        assert_eq!(shown(&stacks, one[nested as usize]), ["record", "run"]);
+        let matching = stacks.without(&DropFrames::Matching(Regex::new("record").unwrap()));
+        assert_eq!(shown(&stacks, matching[nested as usize]), ["run"]);
+        assert!(shown(&stacks, stacks.without(&DropFrames::Count(3))[recorded as usize]).is_empty());
+        let mut other = Stacks::default();
+        let lone = chain(&mut other, &[work]);
+        let numbers = other.graft(&stacks);
+        assert_eq!(shown(&other, numbers[nested as usize]), ["record", "record", "run"]);
+        assert_eq!(shown(&other, lone), ["work"]);
+    }
+}
