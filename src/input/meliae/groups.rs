@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::line::Fields;
 use crate::input::Want;
+use crate::scan::Line;
 use crate::stacks::{Frame, NOT_TRACKED, Stacks};
 
 /// What the type of a record means for its group, or for that of others.
@@ -116,7 +116,7 @@ impl Groups {
 
     /// The group of a record, and its role. Instances of old-style classes are in the group of their type until their class is known.
     #[inline]
-    pub(super) fn group(&mut self, fields: &Fields<'_>, stack: u32) -> (u32, Role) {
+    pub(super) fn group(&mut self, fields: &Line<'_>, stack: u32) -> (u32, Role) {
         let kind = self.kind(fields.kind);
         let role = self.kinds[kind as usize].role;
         let empty = matches!(role, Role::Dict | Role::Container) && fields.len == Some(0);

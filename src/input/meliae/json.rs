@@ -4,7 +4,7 @@ use std::io::Write;
 
 use simd_json::{Buffers, Node, StaticNode};
 
-use super::line::Fields;
+use crate::scan::Line;
 use crate::stacks::Frame;
 
 /// What is wrong with a line, and where in it.
@@ -23,7 +23,7 @@ pub(super) struct Json {
 
 /// What a line says.
 pub(super) struct Record<'j> {
-    pub(super) fields: Fields<'j>,
+    pub(super) fields: Line<'j>,
     /// Frames of the allocation, the innermost last.
     pub(super) trace: Vec<Frame>,
 }
@@ -60,7 +60,7 @@ impl Json {
                 _ => {}
             }
         }
-        let fields = Fields {
+        let fields = Line {
             address: found.address.ok_or_else(|| missing("address", "\"address\" with a number of at most 64 bits"))?,
             kind: found.kind.ok_or_else(|| missing("type", "\"type\" with a string"))?.as_bytes(),
             size: found.size.ok_or_else(|| missing("size", "\"size\" with a number of at most 64 bits"))?,
@@ -216,7 +216,7 @@ mod tests {
         assert_eq!(with("null"), Ok(Vec::new()));
         assert_eq!(with("[]"), Ok(Vec::new()));
         for wrong in ["1", "[1]", "[[]]", "[[1,2]]", r#"[["a.py"]]"#] {
-            assert_eq!(with(wrong), Err((32, "\"trace\" with an array of [file, line]")), "{wrong}");
+            assert_eq!(with(wrong), Err((33, "\"trace\" with an array of [file, line]")), "{wrong}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Python object dumps: what meliae's scanner writes, and `pyrasite-memory-viewer` with it.
 //!
 //! One record a line, an object each: address, type, size, references. All lines of real dumps have one order of fields and one
-//! way of spacing, which `line.rs` reads; any other JSON object a line goes to `json.rs`. Pieces of the file (`feed.rs`) are read
+//! way of spacing, which the kernel reads; any other JSON object a line goes to `json.rs`. Pieces of the file (`feed.rs`) are read
 //! by all threads (`piece.rs`, `groups.rs`) and taken in in the order of the file (`workers.rs`), which is where it shows whether
 //! the dump is whole (`whole.rs`).
 
@@ -21,7 +21,6 @@ mod collapse;
 mod feed;
 mod groups;
 mod json;
-mod line;
 mod piece;
 mod whole;
 mod workers;

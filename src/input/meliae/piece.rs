@@ -5,14 +5,15 @@ use std::ops::Range;
 use super::feed::Piece;
 use super::groups::{Groups, Role};
 use super::json::{Json, Problem, Record};
-use super::line::{self, Fields};
 use crate::error::{ErrorKind, excerpt};
 use crate::input::Want;
+use crate::scan::{Kernel, Line};
 use crate::stacks::NOT_TRACKED;
 
 /// What a worker knows: its groups, and the piece it has read.
 pub(super) struct Worker<'w> {
     want: Want<'w>,
+    kernel: Kernel,
     json: Json,
     pub(super) groups: Groups,
     pub(super) columns: Columns,
@@ -75,7 +76,7 @@ impl Columns {
 impl<'w> Worker<'w> {
     pub(super) fn new(want: Want<'w>) -> Self {
         let groups = Groups::new(&want);
-        Self { want, json: Json::default(), groups, columns: Columns::default(), classless: Vec::new() }
+        Self { want, kernel: Kernel::best(), json: Json::default(), groups, columns: Columns::default(), classless: Vec::new() }
     }
 
     /// Reads a piece into the columns.
@@ -85,7 +86,7 @@ impl<'w> Worker<'w> {
         let mut at = if piece.offset == 0 && piece.text.starts_with(super::BOM) { super::BOM.len() } else { 0 };
         while at < piece.len {
             let first_ref = self.columns.refs.len();
-            match line::record(piece.text, at, &mut self.columns.refs) {
+            match self.kernel.line(piece.text, at, &mut self.columns.refs) {
                 Some(fields) => {
                     at = fields.end;
                     self.add(&fields, NOT_TRACKED);
@@ -100,7 +101,7 @@ impl<'w> Worker<'w> {
     }
 
     #[inline]
-    fn add(&mut self, fields: &Fields<'_>, stack: u32) {
+    fn add(&mut self, fields: &Line<'_>, stack: u32) {
         let (group, role) = self.groups.group(fields, stack);
         let columns = &mut self.columns;
         match role {
