@@ -6,6 +6,7 @@ use crate::snapshot::{Runtime, Snapshot};
 use crate::source::Source;
 use crate::stacks::DropFrames;
 
+pub mod meliae;
 pub mod summary;
 pub mod v8;
 
@@ -72,7 +73,7 @@ impl Want<'_> {
 }
 
 /// The formats, most specific first.
-pub static FORMATS: &[&dyn InputFormat] = &[&summary::SummaryFormat, &v8::V8];
+pub static FORMATS: &[&dyn InputFormat] = &[&summary::SummaryFormat, &meliae::Meliae, &v8::V8];
 
 /// An odd object id that is probably not above an input's highest, but near it; 0 where a short look does not tell.
 #[must_use]

@@ -62,4 +62,4 @@ impl Vector for uint8x16_t {
     }
 }
 
-entry_points!(uint8x16_t, #[inline(never)]);
+entry_points!(uint8x16_t, super::portable::Bytes, #[inline(never)]);

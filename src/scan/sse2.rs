@@ -54,4 +54,4 @@ impl Vector for __m128i {
     }
 }
 
-entry_points!(__m128i, #[inline(never)]);
+entry_points!(__m128i, super::portable::Bytes, #[inline(never)]);
