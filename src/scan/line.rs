@@ -1,7 +1,7 @@
 //! A line of a Python object dump as meliae writes it: one fixed order of fields and one way of spacing.
 //!
 //! What is accepted is JSON: numbers have no leading zeros, strings no raw control characters and only JSON's escapes. Whatever
-//! differs, even in a single space, is left to a general reader.
+//! differs, even in a single space, is left to a general reader; so are names with escapes.
 #![allow(unsafe_code, reason = "calls kernels of instruction sets that its caller enabled")]
 
 /// The fields of a record, but for its references.
@@ -17,7 +17,7 @@ pub struct Line<'t> {
     pub name: Option<&'t [u8]>,
     /// Number of items.
     pub len: Option<u64>,
-    /// A string value; none where it has escapes.
+    /// A string value; none where it has escapes, unless it is a frame's, which is the name of its function.
     pub value: Option<&'t [u8]>,
     /// Position behind the line, its break included.
     pub end: usize,
@@ -58,6 +58,9 @@ pub(super) unsafe fn read<'t, D: Digits>(text: &'t [u8], at: usize, refs: &mut V
     if let Some(begin) = literal(text, at, b", \"value\": ") {
         if text.get(begin) == Some(&b'"') {
             let (contents, end, escaped) = string(text, begin + 1)?;
+            if escaped && kind == b"frame" {
+                return None;
+            }
             (value, at) = ((!escaped).then_some(contents), end);
         } else {
             let digits = begin + usize::from(text.get(begin) == Some(&b'-'));
