@@ -11,7 +11,7 @@ use core::arch::x86_64::{
 };
 
 use super::block::Vector;
-use super::line::{Digits, Line};
+use super::line::{self, Digits, Line};
 use super::numbers::{Count, Layout, NumberState, Record, Records, Stop, decode_exact, two_digits};
 use super::strings::{StringMasks, StringState};
 
@@ -45,7 +45,7 @@ impl Token {
 
     pub(super) fn line<'t>(self, text: &'t [u8], at: usize, refs: &mut Vec<u64>) -> Option<Line<'t>> {
         // SAFETY: see count.
-        unsafe { with_avx2::line(text, at, refs) }
+        unsafe { line(self, text, at, refs) }
     }
 
     pub(super) fn decode(self, text: &[u8], ends: &[u32], layout: &Layout, records: &mut Records) {
@@ -57,7 +57,7 @@ impl Token {
 mod with_avx2 {
     use super::super::block::entry_points;
     use core::arch::x86_64::__m256i;
-    entry_points!(__m256i, super::super::avx2::Sixteen, #[target_feature(enable = "avx2,bmi1,lzcnt,popcnt")] unsafe);
+    entry_points!(__m256i, #[target_feature(enable = "avx2,bmi1,lzcnt,popcnt")] unsafe);
 }
 
 impl Vector for __m256i {
@@ -222,8 +222,14 @@ unsafe fn four_before(text: &[u8], end: usize) -> [u8; 4] {
     unsafe { text.as_ptr().add(end - 4).cast::<[u8; 4]>().read_unaligned() }
 }
 
-/// Numbers of up to 16 digits at once.
-pub(super) struct Sixteen;
+/// See [`Kernel::line`](super::Kernel::line).
+///
+/// # Safety
+/// AVX2 must be present.
+#[target_feature(enable = "avx2,bmi1,lzcnt,popcnt")]
+unsafe fn line<'t>(token: Token, text: &'t [u8], at: usize, refs: &mut Vec<u64>) -> Option<Line<'t>> {
+    line::read(token, text, at, refs)
+}
 
 /// Shuffles that move what a register begins with to its end: the one for `n` bytes begins at `n`.
 static TO_THE_END: [u8; 32] = {
@@ -236,11 +242,12 @@ static TO_THE_END: [u8; 32] = {
     shuffles
 };
 
-impl Digits for Sixteen {
+/// Reads up to sixteen digits at once.
+impl Digits for Token {
     #[inline(always)]
-    unsafe fn number(text: &[u8], at: usize) -> Option<(u64, usize)> {
+    fn number(self, text: &[u8], at: usize) -> Option<(u64, usize)> {
         let bytes: &[u8; 24] = text.get(at..at + 24)?.try_into().ok()?;
-        // SAFETY: the caller promises AVX2; 24 bytes are readable, and 16 from each of the first 17 shuffles.
+        // SAFETY: the token proves AVX2; 24 bytes are readable, and 16 from each of the first 17 shuffles.
         let (value, digits) = unsafe {
             let value = _mm_sub_epi8(_mm_loadu_si128(bytes.as_ptr().cast()), _mm_set1_epi8(b'0'.cast_signed()));
             let is_digit = _mm_cmpeq_epi8(_mm_min_epu8(value, _mm_set1_epi8(9)), value);

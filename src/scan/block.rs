@@ -163,13 +163,7 @@ impl<'v> Positions<'v> {
 
 /// Writes the entry points of a kernel: each inlines the algorithms with `$vector`, under the attributes given.
 macro_rules! entry_points {
-    ($vector:ty, $digits:ty, $(#[$attribute:meta])* $($unsafety:ident)?) => {
-        $(#[$attribute])*
-        pub(super) $($unsafety)? fn line<'t>(text: &'t [u8], at: usize, refs: &mut Vec<u64>) -> Option<$crate::scan::line::Line<'t>> {
-            // SAFETY: this function runs only with the instruction set it is written for.
-            unsafe { $crate::scan::line::read::<$digits>(text, at, refs) }
-        }
-
+    ($vector:ty, $(#[$attribute:meta])* $($unsafety:ident)?) => {
         $(#[$attribute])*
         pub(super) $($unsafety)? fn count(text: &[u8], digit_before: bool) -> $crate::scan::numbers::Count {
             let mut counter = $crate::scan::numbers::Counter::new(digit_before);

@@ -2,7 +2,6 @@
 //!
 //! What is accepted is JSON: numbers have no leading zeros, strings no raw control characters and only JSON's escapes. Whatever
 //! differs, even in a single space, is left to a general reader; so are names with escapes.
-#![allow(unsafe_code, reason = "calls kernels of instruction sets that its caller enabled")]
 
 /// The fields of a record, but for its references.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,36 +22,29 @@ pub struct Line<'t> {
     pub end: usize,
 }
 
-/// How digits are read.
-///
-/// # Safety
-/// The method may only be called where the instruction set of the implementation is enabled.
-pub(super) trait Digits {
+/// How digits are read: a value that proves that the instructions are there.
+pub(super) trait Digits: Copy {
     /// The number at `at` and the position behind it: up to 19 digits, without a leading zero. None for any other text, and near
     /// to its end.
-    unsafe fn number(text: &[u8], at: usize) -> Option<(u64, usize)>;
+    fn number(self, text: &[u8], at: usize) -> Option<(u64, usize)>;
 }
 
 /// See [`Kernel::line`](super::Kernel::line).
-///
-/// # Safety
-/// The instruction set of `D` must be enabled.
 #[inline(always)]
-pub(super) unsafe fn read<'t, D: Digits>(text: &'t [u8], at: usize, refs: &mut Vec<u64>) -> Option<Line<'t>> {
+pub(super) fn read<'t>(digits: impl Digits, text: &'t [u8], at: usize, refs: &mut Vec<u64>) -> Option<Line<'t>> {
     let at = literal(text, at, b"{\"address\": ")?;
-    // SAFETY: the caller enabled the instruction set, here and below.
-    let (address, at) = unsafe { D::number(text, at) }?;
+    let (address, at) = digits.number(text, at)?;
     let at = literal(text, at, b", \"type\": \"")?;
     let (kind, mut at) = plain_string(text, at)?;
     at = literal(text, at, b", \"size\": ")?;
-    let (size, mut at) = unsafe { D::number(text, at) }?;
+    let (size, mut at) = digits.number(text, at)?;
     let (mut name, mut len, mut value) = (None, None, None);
     if let Some(begin) = literal(text, at, b", \"name\": \"") {
         let (text, end) = plain_string(text, begin)?;
         (name, at) = (Some(text), end);
     }
     if let Some(begin) = literal(text, at, b", \"len\": ") {
-        let (items, end) = unsafe { D::number(text, begin) }?;
+        let (items, end) = digits.number(text, begin)?;
         (len, at) = (Some(items), end);
     }
     if let Some(begin) = literal(text, at, b", \"value\": ") {
@@ -63,12 +55,12 @@ pub(super) unsafe fn read<'t, D: Digits>(text: &'t [u8], at: usize, refs: &mut V
             }
             (value, at) = ((!escaped).then_some(contents), end);
         } else {
-            let digits = begin + usize::from(text.get(begin) == Some(&b'-'));
-            at = unsafe { D::number(text, digits) }?.1;
+            let first = begin + usize::from(text.get(begin) == Some(&b'-'));
+            at = digits.number(text, first)?.1;
         }
     }
     at = literal(text, at, b", \"refs\": [")?;
-    let end = line_end(text, unsafe { references::<D>(text, at, refs) }?)?;
+    let end = line_end(text, references(digits, text, at, refs)?)?;
     Some(Line { address, kind, size, name, len, value, end })
 }
 
@@ -79,17 +71,13 @@ fn literal<const N: usize>(text: &[u8], at: usize, literal: &[u8; N]) -> Option<
 }
 
 /// Reads numbers up to the closing bracket; returns the position behind it.
-///
-/// # Safety
-/// The instruction set of `D` must be enabled.
 #[inline(always)]
-unsafe fn references<D: Digits>(text: &[u8], mut at: usize, refs: &mut Vec<u64>) -> Option<usize> {
+fn references(digits: impl Digits, text: &[u8], mut at: usize, refs: &mut Vec<u64>) -> Option<usize> {
     if *text.get(at)? == b']' {
         return Some(at + 1);
     }
     loop {
-        // SAFETY: see read.
-        let (address, end) = unsafe { D::number(text, at) }?;
+        let (address, end) = digits.number(text, at)?;
         refs.push(address);
         match text.get(end..end + 2)? {
             b", " => at = end + 2,

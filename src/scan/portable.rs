@@ -2,7 +2,7 @@
 #![allow(unsafe_code, reason = "implements the vector trait over plain arrays")]
 
 use super::block::{Vector, entry_points};
-use super::line::{Digits, ONES, word};
+use super::line::{self, Digits, Line, ONES, word};
 use super::numbers::{Layout, Record, Records, decode_exact, two_digits};
 
 /// Eight bytes in a general register.
@@ -63,7 +63,7 @@ impl Vector for Bytes {
     }
 }
 
-entry_points!(Bytes, Bytes, #[inline(never)]);
+entry_points!(Bytes, #[inline(never)]);
 
 /// The number of up to eight digits in the eight bytes before `end`: None if all eight are digits (it may be longer).
 #[inline(always)]
@@ -117,9 +117,18 @@ pub(super) fn decode(text: &[u8], ends: &[u32], layout: &Layout, records: &mut R
     }
 }
 
-impl Digits for Bytes {
+/// See [`Kernel::line`](super::Kernel::line).
+pub(super) fn line<'t>(text: &'t [u8], at: usize, refs: &mut Vec<u64>) -> Option<Line<'t>> {
+    line::read(Eight, text, at, refs)
+}
+
+/// Reads up to eight digits at once.
+#[derive(Clone, Copy)]
+struct Eight;
+
+impl Digits for Eight {
     #[inline(always)]
-    unsafe fn number(text: &[u8], at: usize) -> Option<(u64, usize)> {
+    fn number(self, text: &[u8], at: usize) -> Option<(u64, usize)> {
         let (first, digits) = up_to_eight(word(text, at)?);
         if digits < 8 {
             let zero_leads = digits > 1 && text[at] == b'0';

@@ -6,7 +6,7 @@ use core::arch::x86_64::{
 };
 
 use super::block::{Vector, entry_points};
-pub(super) use super::portable::decode;
+pub(super) use super::portable::{decode, line};
 
 impl Vector for __m128i {
     const BYTES: usize = 16;
@@ -54,4 +54,4 @@ impl Vector for __m128i {
     }
 }
 
-entry_points!(__m128i, super::portable::Bytes, #[inline(never)]);
+entry_points!(__m128i, #[inline(never)]);

@@ -183,7 +183,10 @@ fn key_place(line: &[u8], key: &str) -> usize {
 mod tests {
     use super::*;
 
-    fn read(line: &str) -> Result<(u64, String, u64, Vec<u64>, Vec<String>), (usize, &'static str)> {
+    /// Address, type, size, references and frames.
+    type Found = (u64, String, u64, Vec<u64>, Vec<String>);
+
+    fn read(line: &str) -> Result<Found, (usize, &'static str)> {
         let mut refs = vec![7];
         let mut json = Json::default();
         let record = json.record(line.as_bytes(), &mut refs, true).map_err(|problem| (problem.at, problem.expected))?;

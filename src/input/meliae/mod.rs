@@ -143,7 +143,7 @@ fn cut(whole: &Whole, allowed: bool) -> Result<Option<Warning>, ErrorKind> {
 }
 
 fn dangling_sentence(dangling: u64, refs: u64) -> String {
-    let share = share(dangling, refs).map_or_else(String::new, |share| format!(" ({share})"));
+    let share = share(dangling, refs).filter(|share| share != "0.0%").map_or_else(String::new, |share| format!(" ({share})"));
     format!(
         "{} of {} references{share} lead to objects that are not in the file; a whole dump has none or one. It was cut short while \
          it was written (meliae up to 0.5.1 stops at an int of 2^63 or more): there were more objects than shown",

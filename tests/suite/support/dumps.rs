@@ -286,7 +286,7 @@ pub(crate) fn file(records: &[Value], style: Style) -> Vec<u8> {
 }
 
 fn line(record: &Value, style: Style) -> String {
-    let mut keys = vec!["address", "type", "size", "name", "len", "value", "refs", "trace"];
+    let mut keys = ["address", "type", "size", "name", "len", "value", "refs", "trace"];
     let (comma, colon) = match style {
         Style::Compact => (",", ":"),
         Style::Foreign => (" ,\t", "  :"),
