@@ -6,6 +6,7 @@ mod cli;
 mod expected;
 mod golden;
 mod identities;
+mod meliae;
 mod mutation;
 mod output;
 mod reader;

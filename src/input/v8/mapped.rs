@@ -52,7 +52,7 @@ pub(super) fn read(map: &[u8], kernel: Kernel, want: Want<'_>, progress: &Atomic
 }
 
 /// The header, and where the numbers of `nodes` begin, if these are the first two sections.
-fn prefix(map: &[u8], kernel: Kernel) -> Option<(Header, usize)> {
+pub(super) fn prefix(map: &[u8], kernel: Kernel) -> Option<(Header, usize)> {
     let mut prefix = &map[..map.len().min(PREFIX_MAX)];
     let mut text = Text::new(&mut prefix, 0, kernel);
     text.expect(b'{').ok()?;

@@ -16,13 +16,14 @@ use crate::snapshot::{Group, Runtime, Snapshot, native_name};
 use crate::source::Source;
 use crate::stacks::NOT_TRACKED;
 use header::Header;
-use tally::{Known, Tally};
+use tally::Tally;
 use text::Text;
 use verify::Facts;
 
 mod header;
 mod mapped;
 mod nodes;
+mod peek;
 mod strings;
 mod tally;
 mod text;
@@ -56,6 +57,10 @@ impl InputFormat for V8 {
                 .is_some_and(|rest| rest.starts_with(b"\""))
         });
         if known { Sniff::Yes } else { Sniff::Maybe }
+    }
+
+    fn recent_id(&self, source: &Source) -> u64 {
+        source.mapped().map_or(0, |map| peek::recent_id(map, Kernel::best()))
     }
 
     fn read(&self, source: &mut Source, want: Want<'_>) -> Result<Snapshot, ErrorKind> {
@@ -455,20 +460,20 @@ fn places(header: &Header, tallies: &[Tally<'_>], names: &Names) -> Vec<(String,
 fn assemble(header: &Header, tallies: Vec<Tally<'_>>, names: &Names, warnings: Vec<Warning>) -> Snapshot {
     let mut group_of: Vec<Vec<u32>> = tallies.iter().map(|tally| vec![u32::MAX; tally.slots.len()]).collect();
     let mut groups = Vec::new();
-    let mut added = Vec::new();
+    let mut lacking = Vec::new();
     for (number, (name, places)) in (0..).zip(places(header, &tallies, names)) {
         let kind = header.kinds[places[0].kind].name.clone();
-        let (mut group, mut come) = (Group { kind, name, stack: NOT_TRACKED, count: 0, self_size: 0 }, Moved::default());
+        let (mut group, mut lacks) = (Group { kind, name, stack: NOT_TRACKED, count: 0, self_size: 0 }, Moved::default());
         for place in places {
             let slot = &tallies[place.tally].slots[place.slot];
             group.count += slot.count;
             group.self_size += slot.self_size;
-            come.count += slot.added.count;
-            come.size += slot.added.size;
+            lacks.count += slot.lacking.count;
+            lacks.size += slot.lacking.size;
             group_of[place.tally][place.slot] = number;
         }
         groups.push(group);
-        added.push(come);
+        lacking.push(lacks);
     }
     let odd_id_max = tallies.iter().map(|tally| tally.odd_id_max).max().unwrap_or(0);
     Snapshot {
@@ -479,7 +484,7 @@ fn assemble(header: &Header, tallies: Vec<Tally<'_>>, names: &Names, warnings: V
         order_key: (odd_id_max > 0 && !tallies.iter().any(|tally| tally.foreign_ids)).then_some(odd_id_max),
         groups,
         warnings,
-        identity: identity(header, tallies, group_of, names, added),
+        identity: identity(header, tallies, group_of, names, lacking),
         ..Snapshot::new(NAME, Runtime::V8)
     }
 }
@@ -490,7 +495,7 @@ fn identity(
     tallies: Vec<Tally<'_>>,
     group_of: Vec<Vec<u32>>,
     names: &Names,
-    added: Vec<Moved>,
+    lacking: Vec<Moved>,
 ) -> Option<Identity> {
     let mut merged: Option<Identity> = None;
     let mut natives: HashMap<NativeKey, u64> = HashMap::new();
@@ -503,28 +508,28 @@ fn identity(
             Sampled { id, hash: xxhash_rust::xxh3::xxh3_64_with_seed(kind, names.get(name).1) }
         }));
         if let Some(ids) = noted.ids {
-            merged.ids.merge(ids);
+            merged.ids.get_or_insert_default().merge(ids);
         }
         #[expect(clippy::iter_over_hash_type, reason = "sums do not depend on the order")]
         for ((slot, self_size), count) in noted.natives {
             *natives.entry(NativeKey { group: group_of[slot as usize], self_size }).or_default() += count;
         }
         merged.odd += noted.odd;
-        if let Some(known) = noted.known {
-            merged.added_by_rise = matches!(known, Known::UpTo(_));
-            merged.added = Some(Vec::new());
-        }
+        merged.lacking = noted.against.map(|_| Vec::new());
         if let Some(segments) = noted.journal {
             let groups: std::sync::Arc<[u32]> = group_of.into();
-            let journal = merged.journal.get_or_insert_with(Default::default);
+            let journal = merged.journal.get_or_insert_default();
+            journal.above = noted.above;
             journal.segments.extend(segments.into_iter().map(|segment| segment.with_groups(&groups)));
         }
     }
     let mut merged = merged?;
-    merged.ids.finish();
+    if let Some(ids) = &mut merged.ids {
+        ids.finish();
+    }
     merged.sample.sort_unstable();
     merged.natives = natives.into_iter().collect();
     merged.natives.sort_unstable();
-    merged.added = merged.added.map(|_| added);
+    merged.lacking = merged.lacking.map(|_| lacking);
     Some(merged)
 }

@@ -21,7 +21,7 @@ pub(super) struct Slot {
     pub(super) count: u64,
     pub(super) self_size: u64,
     /// The part that the given id set lacks.
-    pub(super) added: Moved,
+    pub(super) lacking: Moved,
 }
 
 const DETACHED: u16 = 1 << 15;
@@ -79,15 +79,6 @@ pub(super) struct Tally<'a> {
     pub(super) identity: Option<IdentityTally<'a>>,
 }
 
-/// How objects of the earlier snapshot are recognized.
-#[derive(Clone, Copy)]
-pub(super) enum Known<'a> {
-    /// Their ids are not above this.
-    UpTo(u64),
-    /// Their ids are in this set.
-    In(&'a IdSet),
-}
-
 /// What a worker has noted of the objects' identity.
 pub(super) struct IdentityTally<'a> {
     /// Distance of the sample, a power of two.
@@ -96,12 +87,16 @@ pub(super) struct IdentityTally<'a> {
     pub(super) sample: Vec<(u64, u32, u32)>,
     pub(super) ids: Option<IdSet>,
     pub(super) natives: HashMap<(u32, u64), u64>,
+    /// Of the objects with ids above `above`.
     pub(super) journal: Option<Vec<Segment>>,
+    pub(super) above: u64,
     /// Objects a segment of the journal has room for. Few large ones: the allocator takes a lock for each.
     segment_objects: usize,
     /// Number of odd ids.
     pub(super) odd: u64,
-    pub(super) known: Option<Known<'a>>,
+    pub(super) against: Option<&'a IdSet>,
+    /// Columns of the objects that go to the journal.
+    young: (Vec<u64>, Vec<u32>, Vec<u64>),
 }
 
 /// Objects in the sample that tells processes apart, at most about this many.
@@ -122,32 +117,33 @@ impl<'a> Tally<'a> {
         });
         let identity = match identify {
             Identify::No => None,
-            Identify::Sample => Some((false, false, None)),
-            Identify::Keep => Some((false, true, None)),
-            Identify::After(id) => Some((true, false, Some(Known::UpTo(id)))),
-            Identify::Against(ids) => Some((true, false, Some(Known::In(ids)))),
+            Identify::Sample => Some((None, None)),
+            Identify::Ids(above) => Some((Some(above), None)),
+            Identify::Against(ids) => Some((None, Some(ids))),
         };
         Self {
             rules: rules.collect(),
             heads: vec![0; header.kinds.len()],
             far: HashMap::new(),
             dense: u32::try_from(dense).unwrap_or(u32::MAX - kinds - 1),
-            slots: vec![Slot { tag: NOBODY, next: 0, name: 0, count: 0, self_size: 0, added: Moved::default() }],
+            slots: vec![Slot { tag: NOBODY, next: 0, name: 0, count: 0, self_size: 0, lacking: Moved::default() }],
             nodes: 0,
             self_size: 0,
             name_max: 0,
             odd_id_max: 0,
             foreign_ids: false,
             slot_of: Vec::new(),
-            identity: identity.map(|(ids, journal, known)| IdentityTally {
+            identity: identity.map(|(above, against)| IdentityTally {
                 stride: (header.node_count / SAMPLE).max(1).next_power_of_two(),
                 sample: Vec::new(),
-                ids: ids.then(IdSet::default),
+                ids: above.map(|_| IdSet::default()),
                 natives: HashMap::new(),
-                journal: journal.then(Vec::new),
+                journal: above.map(|_| Vec::new()),
+                above: above.unwrap_or(0),
                 segment_objects: usize::try_from(header.node_count / 8).unwrap_or(usize::MAX).min(SEGMENT),
                 odd: 0,
-                known,
+                against,
+                young: Default::default(),
             }),
         }
     }
@@ -192,18 +188,18 @@ impl<'a> Tally<'a> {
         self.name_max = name_max;
         self.self_size = size_sum;
         self.nodes += records.len() as u64;
-        let mut odd_id_max = self.odd_id_max;
+        let mut odd_id_max = 0;
         for &id in &records.id {
             odd_id_max = odd_id_max.max(if id & 1 == 1 { id } else { 0 });
         }
-        self.odd_id_max = odd_id_max;
+        self.odd_id_max = self.odd_id_max.max(odd_id_max);
         let batch = Batch::of(&records.id);
         if !self.foreign_ids && !batch.is_odd() {
             let even = records.id.iter().zip(&records.kind).filter(|(id, _)| *id & 1 == 0);
             self.foreign_ids = even.into_iter().any(|(_, &kind)| !self.rules[kind as usize].even_ids);
         }
         if let Some(identity) = &mut self.identity {
-            identity.add(batch, records, &self.slot_of, &mut self.slots);
+            identity.add((batch, odd_id_max), records, &self.slot_of, &mut self.slots);
         }
         if overflow { Err(Fault::SumOverflow) } else { Ok(()) }
     }
@@ -232,7 +228,7 @@ impl<'a> Tally<'a> {
             slot = found.next;
         }
         let new = u32::try_from(self.slots.len()).unwrap_or(0);
-        self.slots.push(Slot { tag, next: first, name, count: 0, self_size: 0, added: Moved::default() });
+        self.slots.push(Slot { tag, next: first, name, count: 0, self_size: 0, lacking: Moved::default() });
         if dense {
             self.heads[head] = new;
         } else {
@@ -243,7 +239,8 @@ impl<'a> Tally<'a> {
 }
 
 impl IdentityTally<'_> {
-    fn add(&mut self, batch: Batch<'_>, records: &Records, slot_of: &[u32], slots: &mut [Slot]) {
+    /// Notes records; `odd_id_max` is the highest odd id among them.
+    fn add(&mut self, (batch, odd_id_max): (Batch<'_>, u64), records: &Records, slot_of: &[u32], slots: &mut [Slot]) {
         // One column after the other: each loop is short, and its data is in the cache.
         let mask = self.stride * 2 - 1;
         for (i, &id) in records.id.iter().enumerate() {
@@ -251,20 +248,18 @@ impl IdentityTally<'_> {
                 self.sample.push((id, slot_of[i], records.name[i]));
             }
         }
-        if let Some(segment) = self.journal.as_mut().and_then(|journal| journal.last_mut()) {
-            segment.push_odd(batch, slot_of, &records.self_size);
-        }
-        let mut came = |i: usize| {
-            let added = &mut slots[slot_of[i] as usize].added;
-            added.count += 1;
-            added.size += records.self_size[i];
-        };
         if let Some(ids) = &mut self.ids {
-            let against = if let Some(Known::In(ids)) = self.known { Some(ids) } else { None };
-            ids.insert_odd(batch, against, &mut came);
+            ids.insert_odd(batch);
         }
-        if let Some(Known::UpTo(id_max)) = self.known {
-            (0..records.len()).filter(|&i| records.id[i] > id_max && records.id[i] & 1 == 1).for_each(came);
+        if odd_id_max > self.above {
+            self.note_young(batch, records, slot_of);
+        }
+        if let Some(ids) = self.against {
+            ids.for_each_lacking(batch, |i| {
+                let lacking = &mut slots[slot_of[i] as usize].lacking;
+                lacking.count += 1;
+                lacking.size += records.self_size[i];
+            });
         }
         self.odd += records.len() as u64;
         if batch.is_odd() {
@@ -276,5 +271,25 @@ impl IdentityTally<'_> {
                 *self.natives.entry((slot_of[i], records.self_size[i])).or_default() += 1;
             }
         }
+    }
+
+    /// Writes the records above the bound to the journal.
+    fn note_young(&mut self, batch: Batch<'_>, records: &Records, slot_of: &[u32]) {
+        let Some(segment) = self.journal.as_mut().and_then(|journal| journal.last_mut()) else { return };
+        if self.above == 0 {
+            return segment.push_odd(batch, slot_of, &records.self_size);
+        }
+        let (ids, slots, self_sizes) = &mut self.young;
+        ids.clear();
+        slots.clear();
+        self_sizes.clear();
+        for (i, &id) in records.id.iter().enumerate() {
+            if id > self.above {
+                ids.push(id);
+                slots.push(slot_of[i]);
+                self_sizes.push(records.self_size[i]);
+            }
+        }
+        segment.push_odd(Batch::of(ids), slots, self_sizes);
     }
 }
