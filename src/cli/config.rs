@@ -80,16 +80,20 @@ pub fn want<'a>(by: &[Level], args: &ReadArgs, drop_frames: Option<&'a DropFrame
     }
 }
 
-/// Where reports go and how they look.
+/// Where the reports of a command go and how they look.
 ///
 /// # Errors
 /// A usage error.
-pub fn output(args: &OutputArgs) -> Result<Output, Failure> {
+pub fn output(command: report::Command, args: &OutputArgs) -> Result<Output, Failure> {
     let renderer = |name: &str| {
-        by_name(name).ok_or_else(|| {
+        let renderer = by_name(name).ok_or_else(|| {
             let names: Vec<&str> = crate::render::RENDERERS.iter().map(|renderer| renderer.name()).collect();
             Failure::new(exit::USAGE, format!("-o: unknown format {name:?} (one of {})", names.join(", ")))
-        })
+        })?;
+        if renderer.shows_verdicts_only() && command != report::Command::Check {
+            return Err(Failure::new(exit::USAGE, format!("{name} shows a verdict: use heapdiff check")));
+        }
+        Ok(renderer)
     };
     let mut files = Vec::new();
     for file in &args.output {
