@@ -19,8 +19,8 @@ const MULTIPLES_CERTAIN: u64 = 10_000;
 impl<'a> Judge<'a> {
     /// Findings that are a leak or, where that is asked for, suspect.
     pub(super) fn findings(&mut self) {
-        let suspects = self.checks(Growth::Suspect, GROWTH_INPUTS);
-        let leaks = self.checks(Growth::Leak, LEAK_INPUTS);
+        let suspects = self.wanted(Growth::Suspect, GROWTH_INPUTS);
+        let leaks = self.wanted(Growth::Leak, LEAK_INPUTS);
         let Some(told) = suspects.or(leaks) else { return };
         let from = self.reasons.len();
         for finding in &self.report.findings {
@@ -77,7 +77,7 @@ impl<'a> Judge<'a> {
                     let grown = rows(series, groups, level, &[])
                         .into_iter()
                         .reduce(|most, row| if row.sums.count_delta() > most.sums.count_delta() { row } else { most });
-                    grown.map_or_else(String::new, |row| row.key.concat())
+                    grown.map_or_else(String::new, |row| row.key[0].clone())
                 }
             };
             self.holds(rule) && rule.pattern.matches(&name())
@@ -119,7 +119,7 @@ impl<'a> Judge<'a> {
 
     /// Rows that grew once.
     pub(super) fn steps(&mut self) {
-        let Some(told) = self.checks(Growth::Step, GROWTH_INPUTS) else { return };
+        let Some(told) = self.wanted(Growth::Step, GROWTH_INPUTS) else { return };
         let from = self.reasons.len();
         let trends = Trends::of(self.series);
         let level = Level::default_of(self.series.runtime);
@@ -149,7 +149,7 @@ impl<'a> Judge<'a> {
 
     /// The heap as a whole, by the test for groups that no finding explains.
     pub(super) fn whole_heap(&mut self) {
-        let Some(told) = self.checks(Growth::Total, LEAK_INPUTS) else { return };
+        let Some(told) = self.wanted(Growth::Total, LEAK_INPUTS) else { return };
         let from = self.reasons.len();
         let sums = self.heap();
         let sizes = if self.series.has_sizes { &sums.self_size[..] } else { &[] };

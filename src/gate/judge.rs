@@ -144,7 +144,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Whether growth of a kind is checked; if so, whether the inputs tell. It takes so many snapshots at least.
-    pub(super) fn checks(&mut self, growth: Growth, inputs_min: usize) -> Option<bool> {
+    pub(super) fn wanted(&mut self, growth: Growth, inputs_min: usize) -> Option<bool> {
         if !self.gate.rules.fail_on.contains(&growth) {
             return None;
         }

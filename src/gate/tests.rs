@@ -427,6 +427,10 @@ fn a_budget_says_what_is_wrong_and_where() {
         let error = budget::parse(budget, "b.toml").map(|_| ()).unwrap_err();
         assert!(error.starts_with(&format!("b.toml{wrong}")) && error.lines().count() == 1, "{budget:?}: {error}");
     }
+    for deep in ["[", "{a=", "[{a=", "a."] {
+        let deep = format!("x = {}", deep.repeat(100_000));
+        assert!(budget::parse(&deep, "b.toml").is_err() && Baseline::parse(&deep.replace('=', ":")).is_err());
+    }
     let full = rules(
         "[check]\nmin_snapshots = 9\nskip_first = 2\nfail_on = [\"leak\", \"total\"]\nloops = 7\n[total]\nmax_growth = \"1 MiB\"\n\
          [[group]]\nmatch = \"glob:*\"\nlevel = \"site\"\nmax_size = 5\nallow = [\"suspect\"]\nreason = \"r\"\nexpires = \"2027-01-01\"",
