@@ -11,5 +11,6 @@ mod output;
 mod reader;
 mod readme;
 mod series;
+mod stacks;
 mod support;
 mod truncation;
