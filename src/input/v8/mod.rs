@@ -18,6 +18,7 @@ use crate::stacks::NOT_TRACKED;
 use header::Header;
 use tally::Tally;
 use text::Text;
+use traces::{Recorded, Traces};
 use verify::Facts;
 
 mod header;
@@ -27,6 +28,7 @@ mod peek;
 mod strings;
 mod tally;
 mod text;
+mod traces;
 mod verify;
 
 /// The format of V8's heap profiler.
@@ -104,6 +106,8 @@ struct Parts<'a> {
     names: Option<Names>,
     nodes_aside: Option<Aside>,
     strings_aside: Option<Aside>,
+    traces: Traces,
+    traces_aside: Vec<(&'static str, Aside)>,
     name_max_offset: u64,
     kernel: Kernel,
     want: Want<'a>,
@@ -124,6 +128,8 @@ fn front_to_back(input: &mut dyn Read, kernel: Kernel, want: Want<'_>, names_max
         names: None,
         nodes_aside: None,
         strings_aside: None,
+        traces: Traces::default(),
+        traces_aside: Vec::new(),
         name_max_offset: 0,
         kernel,
         want,
@@ -212,7 +218,7 @@ impl<'a> Parts<'a> {
                         if raw.bytes.first() == Some(&b'{') { problem } else { "not an object".to_owned() },
                     )
                 })?;
-                self.header = Some(header);
+                self.header = Some(header.wanting(self.want.stacks || self.want.verify));
             }
             b"nodes" => {
                 text.section = "nodes";
@@ -224,15 +230,16 @@ impl<'a> Parts<'a> {
             }
             b"strings" => {
                 text.section = "strings";
-                if self.tally.is_some() {
+                let traced = self.header.as_ref().is_some_and(|header| header.trace_fields.is_some());
+                if self.tally.is_some() && (!traced || self.traces.has_functions()) {
                     self.strings(text)?;
                 } else {
                     self.strings_aside = Some(put_aside(text)?);
                 }
             }
             b"edges" => self.edges(text)?,
-            b"trace_function_infos" => self.skip(text, "trace_function_infos")?,
-            b"trace_tree" => self.skip(text, "trace_tree")?,
+            b"trace_function_infos" => self.traces(text, traces::SECTIONS[0])?,
+            b"trace_tree" => self.traces(text, traces::SECTIONS[1])?,
             b"samples" => self.skip(text, "samples")?,
             b"locations" => self.skip(text, "locations")?,
             _ => self.skip(text, "unknown section")?,
@@ -260,6 +267,18 @@ impl<'a> Parts<'a> {
         }
     }
 
+    fn traces(&mut self, text: &mut Text<'_>, section: &'static str) -> Result<(), ErrorKind> {
+        match &self.header {
+            Some(Header { trace_fields: Some(fields), .. }) => self.traces.read(text, section, fields),
+            None if self.want.stacks || self.want.verify => {
+                text.section = section;
+                self.traces_aside.push((section, put_aside(text)?));
+                Ok(())
+            }
+            _ => self.skip(text, section),
+        }
+    }
+
     fn nodes(&mut self, text: &mut Text<'_>) -> Result<(), ErrorKind> {
         text.section = "nodes";
         let Some(header) = &self.header else { return Err(missing(text, "snapshot")) };
@@ -277,9 +296,14 @@ impl<'a> Parts<'a> {
         text.section = "strings";
         let (Some(header), Some(tally)) = (&self.header, &self.tally) else { return Err(missing(text, "nodes")) };
         text.expect(b'[')?;
-        let mut names = Names::wanted(header, std::slice::from_ref(tally));
+        let mut names = Names::wanted(header, std::slice::from_ref(tally), &self.traces);
         let wanted = names.indexes();
         let count = strings::read(text, &wanted, |name, raw| names.add(name, raw))?;
+        if let Some((name, offset)) = self.traces.name_max.filter(|&(name, _)| u64::from(name) >= count) {
+            text.section = traces::SECTIONS[0];
+            let (name, count) = (crate::text::count(u64::from(name)), crate::text::count(count));
+            return Err(text.inconsistent(offset, format!("a name is string {name}, but the file has {count} strings")));
+        }
         if tally.nodes > 0 && u64::from(tally.name_max) >= count {
             text.section = "nodes";
             let problem = format!(
@@ -305,6 +329,9 @@ impl<'a> Parts<'a> {
                 return Err(missing(text, section));
             }
         }
+        for (section, mut aside) in std::mem::take(&mut self.traces_aside) {
+            self.traces(&mut Text::new(&mut aside.file, aside.offset, self.kernel), section)?;
+        }
         if let Some(mut aside) = self.nodes_aside.take() {
             self.nodes(&mut Text::new(&mut aside.file, aside.offset, self.kernel))?;
         }
@@ -318,7 +345,7 @@ impl<'a> Parts<'a> {
             self.facts.finish(text, header, self.strings)?;
         }
         match (self.header, self.tally, self.names) {
-            (Some(header), Some(tally), Some(names)) => Ok(assemble(&header, vec![tally], &names, warnings)),
+            (Some(header), Some(tally), Some(names)) => Ok(assemble(&header, vec![tally], &names, &self.traces, warnings)),
             _ => Err(missing(text, "nodes")),
         }
     }
@@ -372,9 +399,10 @@ struct Names {
 }
 
 impl Names {
-    fn wanted(header: &Header, tallies: &[Tally<'_>]) -> Self {
+    fn wanted(header: &Header, tallies: &[Tally<'_>], traces: &Traces) -> Self {
         let slots = tallies.iter().flat_map(|tally| &tally.slots[1..]);
-        let of_groups = slots.filter(|slot| !header.kinds[slot.kind()].folded).map(|slot| (slot.name, true));
+        let of_groups = slots.filter(|slot| !header.kinds[slot.kind()].folded && slot.trace == 0).map(|slot| (slot.name, true));
+        let of_groups = of_groups.chain(traces.names().map(|name| (name, true)));
         let sampled = tallies.iter().filter_map(|tally| tally.identity.as_ref()).flat_map(|identity| &identity.sample);
         let mut wanted: Vec<(u32, bool)> = of_groups.chain(sampled.map(|&(_, _, name)| (name, false))).collect();
         wanted.sort_unstable();
@@ -409,12 +437,13 @@ struct Place {
     kind: usize,
     name: u32,
     detached: bool,
+    stack: u32,
     tally: usize,
     slot: usize,
 }
 
-/// The slots of all workers, those of one kind and name together, in the order of kinds and names.
-fn places(header: &Header, tallies: &[Tally<'_>], names: &Names) -> Vec<(String, Vec<Place>)> {
+/// The slots of all workers, those of one kind and name together, in the order of kinds and names; within them in that of stacks.
+fn places(header: &Header, tallies: &[Tally<'_>], names: &Names, recorded: &Recorded) -> Vec<(String, Vec<Place>)> {
     let first_of = |kind: usize| header.kinds.iter().position(|other| other.name == header.kinds[kind].name).unwrap_or(kind);
     let first: Vec<usize> = (0..header.kinds.len()).map(first_of).collect();
     let slots = tallies
@@ -426,6 +455,7 @@ fn places(header: &Header, tallies: &[Tally<'_>], names: &Names) -> Vec<(String,
             kind: first[found.kind()],
             name: found.name,
             detached: found.detached(),
+            stack: recorded.stack(found.trace).unwrap_or(NOT_TRACKED),
             tally,
             slot,
         })
@@ -453,27 +483,36 @@ fn places(header: &Header, tallies: &[Tally<'_>], names: &Names) -> Vec<(String,
         }
         same
     });
+    groups.iter_mut().for_each(|(_, places)| places.sort_unstable_by_key(|place| place.stack));
     groups
 }
 
 /// Puts what the workers counted together, now that names are known.
-fn assemble(header: &Header, tallies: Vec<Tally<'_>>, names: &Names, warnings: Vec<Warning>) -> Snapshot {
+fn assemble(header: &Header, tallies: Vec<Tally<'_>>, names: &Names, traces: &Traces, mut warnings: Vec<Warning>) -> Snapshot {
+    let recorded = traces.recorded(names);
+    warnings.extend(recorded.warnings(tallies.iter().flat_map(|tally| &tally.slots)));
     let mut group_of: Vec<Vec<u32>> = tallies.iter().map(|tally| vec![u32::MAX; tally.slots.len()]).collect();
-    let mut groups = Vec::new();
+    let mut groups: Vec<Group> = Vec::new();
     let mut lacking = Vec::new();
-    for (number, (name, places)) in (0..).zip(places(header, &tallies, names)) {
-        let kind = header.kinds[places[0].kind].name.clone();
-        let (mut group, mut lacks) = (Group { kind, name, stack: NOT_TRACKED, count: 0, self_size: 0 }, Moved::default());
-        for place in places {
-            let slot = &tallies[place.tally].slots[place.slot];
-            group.count += slot.count;
-            group.self_size += slot.self_size;
-            lacks.count += slot.lacking.count;
-            lacks.size += slot.lacking.size;
-            group_of[place.tally][place.slot] = number;
+    for (name, places) in places(header, &tallies, names, &recorded) {
+        for places in places.chunk_by(|a, b| a.stack == b.stack) {
+            let kind = header.kinds[places[0].kind].name.clone();
+            let (mut group, mut lacks) =
+                (Group { kind, name: name.clone(), stack: places[0].stack, count: 0, self_size: 0 }, Moved::default());
+            for place in places {
+                let slot = &tallies[place.tally].slots[place.slot];
+                group.count += slot.count;
+                group.self_size += slot.self_size;
+                lacks.count += slot.lacking.count;
+                lacks.size += slot.lacking.size;
+                group_of[place.tally][place.slot] = u32::try_from(groups.len()).unwrap_or(u32::MAX);
+            }
+            // A slot that all objects have left for those of their stacks is no group.
+            if group.count > 0 {
+                groups.push(group);
+                lacking.push(lacks);
+            }
         }
-        groups.push(group);
-        lacking.push(lacks);
     }
     let odd_id_max = tallies.iter().map(|tally| tally.odd_id_max).max().unwrap_or(0);
     Snapshot {
@@ -483,6 +522,8 @@ fn assemble(header: &Header, tallies: Vec<Tally<'_>>, names: &Names, warnings: V
         extra_native_bytes: header.extra_native_bytes,
         order_key: (odd_id_max > 0 && !tallies.iter().any(|tally| tally.foreign_ids)).then_some(odd_id_max),
         groups,
+        stacks: recorded.stacks,
+        allocated: recorded.allocated,
         warnings,
         identity: identity(header, tallies, group_of, names, lacking),
         ..Snapshot::new(NAME, Runtime::V8)
