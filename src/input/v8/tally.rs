@@ -285,7 +285,6 @@ impl Traced {
     fn place(&self, pair: u64) -> usize {
         let mask = self.places.len().wrapping_sub(1);
         // Fibonacci hashing: the middle bits depend on all of the pair.
-        #[expect(clippy::cast_possible_truncation, reason = "a hash")]
         let mut at = (pair.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & mask;
         while self.places[at].0 != pair && self.places[at].0 != 0 {
             at = (at + 1) & mask;
