@@ -41,7 +41,7 @@ pub struct Source {
 }
 
 enum Bytes {
-    Mapped(Mapped),
+    Mapped(Arc<Mapped>),
     Stream { head: Vec<u8>, rest: Box<dyn Read + Send> },
     Taken,
 }
@@ -70,7 +70,7 @@ impl Source {
                 && compression(mapped.bytes()).is_none()
             {
                 let total = Some(metadata.len());
-                return Ok(Self { path: path.to_owned(), bytes: Bytes::Mapped(mapped), done, total, compressed: None });
+                return Ok(Self { path: path.to_owned(), bytes: Bytes::Mapped(Arc::new(mapped)), done, total, compressed: None });
             }
         }
         let total = metadata.is_file().then_some(metadata.len());
@@ -122,12 +122,15 @@ impl Source {
         if let Bytes::Mapped(mapped) = &self.bytes { Some(mapped.bytes()) } else { None }
     }
 
-    /// The content as a stream from the beginning. A stream can be taken once.
+    /// The content as a stream from the beginning. What is no map can be taken once.
     pub fn take_stream(&mut self) -> Box<dyn Read + Send> {
+        if let Bytes::Mapped(mapped) = &self.bytes {
+            let input = MappedReader { mapped: Arc::clone(mapped), at: 0 };
+            return Box::new(Counted { input, done: Arc::clone(&self.done) });
+        }
         match std::mem::replace(&mut self.bytes, Bytes::Taken) {
             Bytes::Stream { head, rest } => Box::new(io::Cursor::new(head).chain(rest)),
-            Bytes::Mapped(mapped) => Box::new(MappedReader { mapped, at: 0 }),
-            Bytes::Taken => Box::new(io::empty()),
+            _ => Box::new(io::empty()),
         }
     }
 
@@ -250,7 +253,7 @@ impl Read for Pipelined {
 
 /// Reads a map like a stream.
 struct MappedReader {
-    mapped: Mapped,
+    mapped: Arc<Mapped>,
     at: usize,
 }
 

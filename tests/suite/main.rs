@@ -4,6 +4,7 @@
 
 mod cli;
 mod expected;
+mod formats;
 mod golden;
 mod identities;
 mod meliae;

@@ -9,10 +9,10 @@ use std::sync::atomic::AtomicU64;
 use super::header::Header;
 use super::strings::Index;
 use super::tally::Tally;
-use super::text::Text;
 use super::traces::{self, Traces};
 use super::{HEADER_MAX, KEY_MAX, Limited, Names, assemble, nodes};
 use crate::input::Want;
+use crate::input::text::Text;
 use crate::scan::Kernel;
 use crate::snapshot::Snapshot;
 

@@ -9,7 +9,8 @@ use std::io::{Read, Seek, Write};
 
 use crate::error::ErrorKind;
 use crate::identity::{Identity, NativeKey, Sampled};
-use crate::input::{InputFormat, Sniff, Want};
+use crate::input::text::{self, Text};
+use crate::input::{InputFormat, Sniff, Want, foreign, json};
 use crate::report::{Moved, Warning};
 use crate::scan::Kernel;
 use crate::snapshot::{Group, Runtime, Snapshot, native_name};
@@ -17,7 +18,6 @@ use crate::source::Source;
 use crate::stacks::NOT_TRACKED;
 use header::Header;
 use tally::Tally;
-use text::Text;
 use traces::{Recorded, Traces};
 use verify::Facts;
 
@@ -27,7 +27,6 @@ mod nodes;
 mod peek;
 mod strings;
 mod tally;
-mod text;
 mod traces;
 mod verify;
 
@@ -47,12 +46,9 @@ impl InputFormat for V8 {
     }
 
     fn sniff(&self, head: &[u8]) -> Sniff {
-        let text = head.strip_prefix(BOM).unwrap_or(head).trim_ascii_start();
+        let text = text::beginning(head);
         let Some(text) = text.strip_prefix(b"{") else { return Sniff::No };
         let key = text.trim_ascii_start();
-        if JSC.iter().any(|mark| memchr::memmem::find(&text[..text.len().min(256)], mark.as_bytes()).is_some()) {
-            return Sniff::No;
-        }
         let known = SECTIONS.iter().any(|section| {
             key.strip_prefix(b"\"")
                 .and_then(|key| key.strip_prefix(section.as_bytes()))
@@ -83,9 +79,6 @@ impl InputFormat for V8 {
 /// The sections of every V8 from 7.8 on, in its order.
 const SECTIONS: [&str; 8] =
     ["snapshot", "nodes", "edges", "trace_function_infos", "trace_tree", "samples", "locations", "strings"];
-/// What JavaScriptCore's own snapshots have near their beginning.
-const JSC: [&str; 2] = ["\"type\":\"Inspector\"", "\"type\":\"GCDebugging\""];
-const BOM: &[u8] = b"\xef\xbb\xbf";
 /// Longest key of the outermost object that is looked at.
 const KEY_MAX: usize = 1 << 16;
 /// Largest header.
@@ -117,6 +110,8 @@ struct Parts<'a> {
     edges_aside: Option<Aside>,
     /// The known sections that have been read.
     sections: Vec<Vec<u8>>,
+    /// The first key that is none of them.
+    stranger: Option<Vec<u8>>,
 }
 
 /// Reads a snapshot front to back, in bounded memory.
@@ -138,11 +133,9 @@ fn front_to_back(input: &mut dyn Read, kernel: Kernel, want: Want<'_>, names_max
         facts: Facts::default(),
         edges_aside: None,
         sections: Vec::new(),
+        stranger: None,
     };
-    while text.rest().len() < BOM.len() && text.fill()? {}
-    if text.rest().starts_with(BOM) {
-        text.consume(BOM.len());
-    }
+    text.skip_bom()?;
     text.expect(b'{')?;
     let mut separator = b',';
     if text.peek_token()? == Some(b'}') {
@@ -159,6 +152,9 @@ fn front_to_back(input: &mut dyn Read, kernel: Kernel, want: Want<'_>, names_max
         return Err(text.unexpected("\",\" or \"}\""));
     }
     text.consume(1);
+    if let (true, Some(key)) = (parts.sections.is_empty(), &parts.stranger) {
+        return Err(ErrorKind::Unrecognized(foreign::unknown_object(key)));
+    }
     let warnings = trailing(&mut text)?;
     parts.finish(&mut text, warnings)
 }
@@ -204,6 +200,8 @@ impl<'a> Parts<'a> {
         }
         if SECTIONS.iter().any(|section| section.as_bytes() == key) {
             self.sections.push(key.clone());
+        } else if self.stranger.is_none() {
+            self.stranger = Some(key.clone());
         }
         match &key[..] {
             b"snapshot" => {
@@ -249,7 +247,7 @@ impl<'a> Parts<'a> {
 
     fn skip(&self, text: &mut Text<'_>, section: &'static str) -> Result<(), ErrorKind> {
         text.section = section;
-        if self.want.verify { verify::value(text) } else { text.skip_value(&mut std::io::sink()) }
+        if self.want.verify { json::value(text) } else { text.skip_value(&mut std::io::sink()) }
     }
 
     fn edges(&mut self, text: &mut Text<'_>) -> Result<(), ErrorKind> {
@@ -420,7 +418,7 @@ impl Names {
     /// Takes in the raw text of the next wanted string.
     fn add(&mut self, name: u32, raw: &[u8]) {
         let of_group = self.wanted.get(self.found.len()).is_some_and(|&(next, of_group)| next == name && of_group);
-        let text = if of_group { strings::unescape(raw) } else { String::new() };
+        let text = if of_group { json::unescape(raw) } else { String::new() };
         self.found.push((text, xxhash_rust::xxh3::xxh3_64(raw)));
     }
 

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::header::Header;
 use super::tally::{Fault, Tally};
-use super::text::Text;
 use crate::error::ErrorKind;
+use crate::input::text::Text;
 use crate::scan::{Kernel, Layout, NumberState, Records};
 
 /// Text whose number ends are found before its records are decoded: both stay in the first-level cache.

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 pub(crate) mod dumps;
 pub(crate) mod oracle;
+pub(crate) mod plain;
 pub(crate) mod synth;
 
 /// (kind, name) to count and self size.
@@ -269,6 +270,10 @@ pub(crate) fn names_section_and_offset(message: &str) -> bool {
         "locations",
         "unknown section",
         "summary",
+        "stacks",
+        "traces",
+        "rows",
+        "histogram",
         "objects",
     ];
     let section = SECTIONS.iter().any(|section| message.contains(&format!("{section}: ")));
