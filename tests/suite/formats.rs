@@ -453,6 +453,9 @@ fn the_culprit_of_the_stack_lists_heads_the_ranking() {
     assert_eq!(head(&[])["key"], serde_json::json!([RECORDER]));
     let recorded = head(&["--by", "stack"])["key"][0].clone();
     assert_eq!(recorded.as_str().unwrap().split(" < ").collect::<Vec<_>>()[..2], [RECORDER, CULPRIT]);
+    // Without sizes, what grows are objects.
+    let shown = run(&["trend", &text(&repository().join("fixtures/python/traces"))]);
+    assert!(shown.text().contains("+1,500 objects in 2 steps (+750 a step)"), "{}", shown.text());
 }
 
 #[test]

@@ -10,6 +10,7 @@ mod identities;
 mod meliae;
 mod mutation;
 mod output;
+mod payload;
 mod reader;
 mod readme;
 mod series;
