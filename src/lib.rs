@@ -11,6 +11,7 @@ pub mod growth;
 pub mod identity;
 pub mod input;
 pub mod load;
+pub mod package;
 pub mod render;
 pub mod report;
 pub mod scan;

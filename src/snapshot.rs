@@ -1,7 +1,7 @@
 //! A snapshot as analyses see it: groups with counts and sizes, and what is known of its objects' identity.
 
 use crate::identity::Identity;
-use crate::report::Warning;
+use crate::report::{Moved, Warning};
 use crate::stacks::{DropFrames, Frame, Stacks};
 
 /// What one input holds.
@@ -31,6 +31,8 @@ pub struct Snapshot {
     pub groups: Vec<Group>,
     /// The stacks the groups refer to.
     pub stacks: Stacks,
+    /// By stack: the objects it allocated since the recording began, dead ones too; empty where the input does not say.
+    pub allocated: Vec<Moved>,
     /// What a reader of the figures has to know.
     pub warnings: Vec<Warning>,
     /// What identifies the objects, if it was asked for and the format has ids.
@@ -69,6 +71,7 @@ impl Snapshot {
             order_key: None,
             groups: Vec::new(),
             stacks: Stacks::default(),
+            allocated: Vec::new(),
             warnings: Vec::new(),
             identity: None,
         }
@@ -86,6 +89,11 @@ impl Snapshot {
         if let Some(drop) = drop {
             let kept = self.stacks.without(drop);
             self.groups.iter_mut().for_each(|group| group.stack = kept[group.stack as usize]);
+            let mut allocated = vec![Moved::default(); self.allocated.len()];
+            for (stack, moved) in self.allocated.iter().enumerate() {
+                allocated[kept[stack] as usize].add(*moved);
+            }
+            self.allocated = allocated;
         }
         if self.runtime == Runtime::Untyped {
             for group in self.groups.iter_mut().filter(|group| group.name.is_empty()) {

@@ -18,6 +18,10 @@ pub trait InputFormat: Sync {
     fn runtime(&self) -> Runtime;
     /// Whether content that begins so is of this format.
     fn sniff(&self, head: &[u8]) -> Sniff;
+    /// An odd object id that is probably not above the highest, but near it, as far as a short look tells; else 0.
+    fn recent_id(&self, _: &Source) -> u64 {
+        0
+    }
     /// Reads a snapshot.
     ///
     /// # Errors
@@ -71,13 +75,24 @@ impl Want<'_> {
 /// The formats, most specific first.
 pub static FORMATS: &[&dyn InputFormat] = &[&summary::SummaryFormat, &meliae::Meliae, &v8::V8];
 
+/// An odd object id that is probably not above an input's highest, but near it; 0 where a short look does not tell.
+#[must_use]
+pub fn recent_id(source: &Source) -> u64 {
+    format_of(source.head()).map_or(0, |format| format.recent_id(source))
+}
+
+/// The format that content is of, or may be.
+fn format_of(head: &[u8]) -> Option<&'static dyn InputFormat> {
+    let that = |answer| FORMATS.iter().copied().find(|format| format.sniff(head) == answer);
+    that(Sniff::Yes).or_else(|| that(Sniff::Maybe))
+}
+
 /// Reads a snapshot of whatever format the content shows.
 ///
 /// # Errors
 /// If no format recognizes it, the reader refuses it, or the file changed meanwhile.
 pub fn read(source: &mut Source, want: Want<'_>) -> Result<Snapshot, ErrorKind> {
-    let format_that = |answer| FORMATS.iter().find(|format| format.sniff(source.head()) == answer);
-    let result = match format_that(Sniff::Yes).or_else(|| format_that(Sniff::Maybe)) {
+    let result = match format_of(source.head()) {
         Some(format) => format.read(source, want),
         None => Err(ErrorKind::Unrecognized(unrecognized(source.head()))),
     };

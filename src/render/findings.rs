@@ -2,7 +2,9 @@
 
 use super::grid::{keeps_growing, mean, verdict_name};
 use super::{Style, number, rows};
+use crate::package::is_app;
 use crate::report::{Finding, Report, TrendVerdict};
+use crate::stacks::Frame;
 use crate::text;
 
 /// Findings told in full; those that follow get a line each.
@@ -13,6 +15,8 @@ const TOLD_MAX: usize = 20;
 pub(super) const MEMBERS_MAX: usize = 6;
 /// Shared groups that are named.
 const ATTRIBUTED_MAX: usize = 3;
+/// Frames of a stack that are told.
+const FRAMES_TOLD: usize = 3;
 /// Columns a name in a list of names takes at most.
 const LISTED_NAME_MAX: usize = 40;
 
@@ -41,7 +45,8 @@ pub(super) fn paragraphs(report: &Report, style: &Style) -> Vec<Vec<Line>> {
     for finding in full {
         if keeps_growing(finding.verdict) {
             let mut lines = vec![headline(finding, style, &facts(finding))];
-            lines.extend(bytes(report, finding, style).into_iter().chain(unit(finding, style)).map(Line::from));
+            let more = bytes(report, finding, style).into_iter().chain(unit(finding, style)).chain(allocated(finding, style));
+            lines.extend(more.map(Line::from));
             paragraphs.push(lines);
         } else {
             single.push(short(finding, style));
@@ -157,6 +162,29 @@ fn unit(finding: &Finding, style: &Style) -> Vec<String> {
     let listed = text::list(&units(finding, style), MEMBERS_MAX, room + room / 2, style.ellipsis());
     let lines = text::wrap([START].into_iter().chain(listed.iter().map(String::as_str)), style.width, START.len() + 1);
     lines.iter().map(|line| style.fit(line, style.width)).collect()
+}
+
+/// Where the growth was allocated, in one line.
+fn allocated(finding: &Finding, style: &Style) -> Option<String> {
+    let at = finding.allocated_at.as_ref()?;
+    let line = format!("   allocated by {} ({})", stack_words(&at.frames, style), text::signed_count(at.count_delta));
+    Some(style.fit(&line, style.width))
+}
+
+/// The application's frames of a stack, or the innermost one if there are none: `lookup grpc.js:24:15 < handle server.js:9:2`. Safe
+/// to print.
+pub(super) fn stack_words(frames: &[Frame], style: &Style) -> String {
+    let own: Vec<&Frame> = frames.iter().filter(|frame| is_app(frame)).take(FRAMES_TOLD).collect();
+    let told = if own.is_empty() {
+        frames.iter().find(|frame| !frame.is_native()).or(frames.first()).into_iter().collect()
+    } else {
+        own
+    };
+    let words = |frame: &Frame| {
+        let file = frame.script.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
+        style.safe(&Frame { script: file, ..frame.clone() }.text())
+    };
+    told.into_iter().map(words).collect::<Vec<_>>().join(" < ")
 }
 
 /// Bytes of the members: `+412 KiB in 9 steps (+45.8 KiB a step)`, without the mean where growth has come to an end.

@@ -83,6 +83,10 @@ fn write_finding(report: &Report, finding: &Finding, style: &Style, out: &mut dy
     if finding.members.len() > 1 {
         write!(out, "\n- each unit: {}", codes(&findings::units(finding, style)))?;
     }
+    if let Some(at) = &finding.allocated_at {
+        let stack = cut_code(&findings::stack_words(&at.frames, style), style);
+        write!(out, "\n- allocated by {stack} ({})", escape(&text::signed_count(at.count_delta)))?;
+    }
     writeln!(out, "\n")
 }
 

@@ -139,6 +139,10 @@ impl Kernel {
         };
         assert!(first as usize >= MARGIN && last as usize <= text.len(), "a margin before the first number");
         dispatch!(self, decode(text, ends, layout, records));
+        records.trace.clear();
+        if let Some(trace) = layout.trace {
+            records.overflow |= !dispatch!(self, column(text, ends, (layout.fields, trace), &mut records.trace));
+        }
     }
 
     /// Appends one entry per 64 bytes of `text` to `masks`: where strings open and close. Stops at the first byte that cannot

@@ -12,5 +12,6 @@ mod output;
 mod reader;
 mod readme;
 mod series;
+mod stacks;
 mod support;
 mod truncation;

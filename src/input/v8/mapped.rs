@@ -10,6 +10,7 @@ use super::header::Header;
 use super::strings::Index;
 use super::tally::Tally;
 use super::text::Text;
+use super::traces::{self, Traces};
 use super::{HEADER_MAX, KEY_MAX, Limited, Names, assemble, nodes};
 use crate::input::Want;
 use crate::scan::Kernel;
@@ -23,7 +24,7 @@ const WALKED_MAX: usize = 16 << 20;
 
 /// Reads the snapshot; None if anything is out of the ordinary.
 pub(super) fn read(map: &[u8], kernel: Kernel, want: Want<'_>, progress: &AtomicU64) -> Option<Snapshot> {
-    let (header, nodes_start) = prefix(map, kernel)?;
+    let (header, nodes_start) = prefix(map, kernel, want)?;
     let index = Mutex::new(None);
     let names_max = map.len() as u64 / 3 + 1;
     let dense = names_max.min(header.node_count.saturating_mul(4).max(1 << 16));
@@ -36,23 +37,19 @@ pub(super) fn read(map: &[u8], kernel: Kernel, want: Want<'_>, progress: &Atomic
         })?;
     let (strings_start, index) = index.into_inner().ok()??;
     let name_max = parallel.tallies.iter().map(|tally| tally.name_max).max()?;
-    let skipped = strings_start.checked_sub(parallel.end)?;
-    let plausible = if skipped <= WALKED_MAX {
-        walk(&map[parallel.end + 1..strings_start], kernel).is_some()
-    } else {
-        skipped <= edges_max(&header)
-    };
-    if u64::from(name_max) >= index.count || !plausible || !closes(&map[index.end + 1..]) {
+    let traces = between(map, (parallel.end, strings_start), &header, kernel)?;
+    let name_max = traces.name_max.map_or(name_max, |(of_functions, _)| of_functions.max(name_max));
+    if u64::from(name_max) >= index.count || !closes(&map[index.end + 1..]) {
         return None;
     }
-    let mut names = Names::wanted(&header, &parallel.tallies);
+    let mut names = Names::wanted(&header, &parallel.tallies, &traces);
     let wanted = names.indexes();
     index.fetch(map, kernel, &wanted, |name, raw| names.add(name, raw));
-    Some(assemble(&header, parallel.tallies, &names, Vec::new()))
+    Some(assemble(&header, parallel.tallies, &names, &traces, Vec::new()))
 }
 
 /// The header, and where the numbers of `nodes` begin, if these are the first two sections.
-fn prefix(map: &[u8], kernel: Kernel) -> Option<(Header, usize)> {
+pub(super) fn prefix(map: &[u8], kernel: Kernel, want: Want<'_>) -> Option<(Header, usize)> {
     let mut prefix = &map[..map.len().min(PREFIX_MAX)];
     let mut text = Text::new(&mut prefix, 0, kernel);
     text.expect(b'{').ok()?;
@@ -62,7 +59,7 @@ fn prefix(map: &[u8], kernel: Kernel) -> Option<(Header, usize)> {
     text.expect(b':').ok()?;
     let mut raw = Limited { bytes: Vec::new(), limit: HEADER_MAX };
     text.skip_value(&mut raw).ok()?;
-    let header = Header::parse(&raw.bytes).ok()?;
+    let header = Header::parse(&raw.bytes).ok()?.wanting(want.stacks);
     text.expect(b',').ok()?;
     if text.short_string(KEY_MAX).ok()? != b"nodes" {
         return None;
@@ -83,10 +80,39 @@ fn strings_start(map: &[u8], from: usize) -> Option<usize> {
     })
 }
 
-/// Whether what lies between the end of the nodes and the beginning of the strings is a sequence of other sections.
-fn walk(mut between: &[u8], kernel: Kernel) -> Option<()> {
+/// Looks at what lies between the bracket that ends the nodes and the text of the strings; None if that is not what should.
+fn between(map: &[u8], (nodes_end, strings_start): (usize, usize), header: &Header, kernel: Kernel) -> Option<Traces> {
+    let skipped = strings_start.checked_sub(nodes_end)?;
+    if skipped <= WALKED_MAX {
+        return walk(&map[nodes_end + 1..strings_start], &[], header, kernel);
+    }
+    if header.trace_fields.is_none() {
+        return (skipped <= edges_max(header)).then(Traces::default);
+    }
+    let comma = comma_before_traces(&map[..strings_start], nodes_end)?;
+    let edges = &map[nodes_end + 1..comma];
+    let framed = edges.trim_ascii_start().starts_with(b",") && edges.trim_ascii_end().ends_with(b"]");
+    if !framed || edges.len() > edges_max(header) {
+        return None;
+    }
+    walk(&map[comma..strings_start], &[b"edges"], header, kernel)
+}
+
+/// Position of the comma before the sections of allocation stacks, searched from the end: few sections follow them, all of
+/// numbers.
+fn comma_before_traces(map: &[u8], from: usize) -> Option<usize> {
+    let before = memchr::memrchr_iter(b'"', &map[from..])
+        .find_map(|at| map[..=from + at].strip_suffix(b"\"trace_function_infos\""))?
+        .trim_ascii_end();
+    (before.last() == Some(&b',') && before.len() > from).then(|| before.len() - 1)
+}
+
+/// Whether text up to that of the strings is a sequence of sections, other than those seen before, and what it says about
+/// allocation stacks if that is wanted.
+fn walk(mut between: &[u8], before: &[&[u8]], header: &Header, kernel: Kernel) -> Option<Traces> {
     let mut text = Text::new(&mut between, 0, kernel);
-    let mut seen: Vec<Vec<u8>> = vec![b"snapshot".to_vec(), b"nodes".to_vec()];
+    let mut seen: Vec<Vec<u8>> = [&b"snapshot"[..], b"nodes"].iter().chain(before).map(|key| key.to_vec()).collect();
+    let mut traces = Traces::default();
     loop {
         text.expect(b',').ok()?;
         let key = text.short_string(KEY_MAX).ok()?;
@@ -96,9 +122,14 @@ fn walk(mut between: &[u8], kernel: Kernel) -> Option<()> {
         text.expect(b':').ok()?;
         if key == b"strings" {
             text.expect(b'[').ok()?;
-            return text.peek().ok()?.is_none().then_some(());
+            let whole = text.peek().ok()?.is_none() && (header.trace_fields.is_none() || traces.has_functions());
+            return whole.then_some(traces);
         }
-        text.skip_value(&mut std::io::sink()).ok()?;
+        let of_traces = traces::SECTIONS.into_iter().find(|section| section.as_bytes() == key);
+        match of_traces.zip(header.trace_fields.as_ref()) {
+            Some((section, fields)) => traces.read(&mut text, section, fields).ok()?,
+            None => text.skip_value(&mut std::io::sink()).ok()?,
+        }
         seen.push(key);
     }
 }

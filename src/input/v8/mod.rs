@@ -16,16 +16,19 @@ use crate::snapshot::{Group, Runtime, Snapshot, native_name};
 use crate::source::Source;
 use crate::stacks::NOT_TRACKED;
 use header::Header;
-use tally::{Known, Tally};
+use tally::Tally;
 use text::Text;
+use traces::{Recorded, Traces};
 use verify::Facts;
 
 mod header;
 mod mapped;
 mod nodes;
+mod peek;
 mod strings;
 mod tally;
 mod text;
+mod traces;
 mod verify;
 
 /// The format of V8's heap profiler.
@@ -56,6 +59,10 @@ impl InputFormat for V8 {
                 .is_some_and(|rest| rest.starts_with(b"\""))
         });
         if known { Sniff::Yes } else { Sniff::Maybe }
+    }
+
+    fn recent_id(&self, source: &Source) -> u64 {
+        source.mapped().map_or(0, |map| peek::recent_id(map, Kernel::best()))
     }
 
     fn read(&self, source: &mut Source, want: Want<'_>) -> Result<Snapshot, ErrorKind> {
@@ -99,6 +106,8 @@ struct Parts<'a> {
     names: Option<Names>,
     nodes_aside: Option<Aside>,
     strings_aside: Option<Aside>,
+    traces: Traces,
+    traces_aside: Vec<(&'static str, Aside)>,
     name_max_offset: u64,
     kernel: Kernel,
     want: Want<'a>,
@@ -119,6 +128,8 @@ fn front_to_back(input: &mut dyn Read, kernel: Kernel, want: Want<'_>, names_max
         names: None,
         nodes_aside: None,
         strings_aside: None,
+        traces: Traces::default(),
+        traces_aside: Vec::new(),
         name_max_offset: 0,
         kernel,
         want,
@@ -207,7 +218,7 @@ impl<'a> Parts<'a> {
                         if raw.bytes.first() == Some(&b'{') { problem } else { "not an object".to_owned() },
                     )
                 })?;
-                self.header = Some(header);
+                self.header = Some(header.wanting(self.want.stacks || self.want.verify));
             }
             b"nodes" => {
                 text.section = "nodes";
@@ -219,15 +230,16 @@ impl<'a> Parts<'a> {
             }
             b"strings" => {
                 text.section = "strings";
-                if self.tally.is_some() {
+                let traced = self.header.as_ref().is_some_and(|header| header.trace_fields.is_some());
+                if self.tally.is_some() && (!traced || self.traces.has_functions()) {
                     self.strings(text)?;
                 } else {
                     self.strings_aside = Some(put_aside(text)?);
                 }
             }
             b"edges" => self.edges(text)?,
-            b"trace_function_infos" => self.skip(text, "trace_function_infos")?,
-            b"trace_tree" => self.skip(text, "trace_tree")?,
+            b"trace_function_infos" => self.traces(text, traces::SECTIONS[0])?,
+            b"trace_tree" => self.traces(text, traces::SECTIONS[1])?,
             b"samples" => self.skip(text, "samples")?,
             b"locations" => self.skip(text, "locations")?,
             _ => self.skip(text, "unknown section")?,
@@ -255,6 +267,18 @@ impl<'a> Parts<'a> {
         }
     }
 
+    fn traces(&mut self, text: &mut Text<'_>, section: &'static str) -> Result<(), ErrorKind> {
+        match &self.header {
+            Some(Header { trace_fields: Some(fields), .. }) => self.traces.read(text, section, fields),
+            None if self.want.stacks || self.want.verify => {
+                text.section = section;
+                self.traces_aside.push((section, put_aside(text)?));
+                Ok(())
+            }
+            _ => self.skip(text, section),
+        }
+    }
+
     fn nodes(&mut self, text: &mut Text<'_>) -> Result<(), ErrorKind> {
         text.section = "nodes";
         let Some(header) = &self.header else { return Err(missing(text, "snapshot")) };
@@ -272,9 +296,14 @@ impl<'a> Parts<'a> {
         text.section = "strings";
         let (Some(header), Some(tally)) = (&self.header, &self.tally) else { return Err(missing(text, "nodes")) };
         text.expect(b'[')?;
-        let mut names = Names::wanted(header, std::slice::from_ref(tally));
+        let mut names = Names::wanted(header, std::slice::from_ref(tally), &self.traces);
         let wanted = names.indexes();
         let count = strings::read(text, &wanted, |name, raw| names.add(name, raw))?;
+        if let Some((name, offset)) = self.traces.name_max.filter(|&(name, _)| u64::from(name) >= count) {
+            text.section = traces::SECTIONS[0];
+            let (name, count) = (crate::text::count(u64::from(name)), crate::text::count(count));
+            return Err(text.inconsistent(offset, format!("a name is string {name}, but the file has {count} strings")));
+        }
         if tally.nodes > 0 && u64::from(tally.name_max) >= count {
             text.section = "nodes";
             let problem = format!(
@@ -300,6 +329,9 @@ impl<'a> Parts<'a> {
                 return Err(missing(text, section));
             }
         }
+        for (section, mut aside) in std::mem::take(&mut self.traces_aside) {
+            self.traces(&mut Text::new(&mut aside.file, aside.offset, self.kernel), section)?;
+        }
         if let Some(mut aside) = self.nodes_aside.take() {
             self.nodes(&mut Text::new(&mut aside.file, aside.offset, self.kernel))?;
         }
@@ -313,7 +345,7 @@ impl<'a> Parts<'a> {
             self.facts.finish(text, header, self.strings)?;
         }
         match (self.header, self.tally, self.names) {
-            (Some(header), Some(tally), Some(names)) => Ok(assemble(&header, vec![tally], &names, warnings)),
+            (Some(header), Some(tally), Some(names)) => Ok(assemble(&header, vec![tally], &names, &self.traces, warnings)),
             _ => Err(missing(text, "nodes")),
         }
     }
@@ -367,9 +399,10 @@ struct Names {
 }
 
 impl Names {
-    fn wanted(header: &Header, tallies: &[Tally<'_>]) -> Self {
+    fn wanted(header: &Header, tallies: &[Tally<'_>], traces: &Traces) -> Self {
         let slots = tallies.iter().flat_map(|tally| &tally.slots[1..]);
-        let of_groups = slots.filter(|slot| !header.kinds[slot.kind()].folded).map(|slot| (slot.name, true));
+        let of_groups = slots.filter(|slot| !header.kinds[slot.kind()].folded && slot.trace == 0).map(|slot| (slot.name, true));
+        let of_groups = of_groups.chain(traces.names().map(|name| (name, true)));
         let sampled = tallies.iter().filter_map(|tally| tally.identity.as_ref()).flat_map(|identity| &identity.sample);
         let mut wanted: Vec<(u32, bool)> = of_groups.chain(sampled.map(|&(_, _, name)| (name, false))).collect();
         wanted.sort_unstable();
@@ -404,12 +437,13 @@ struct Place {
     kind: usize,
     name: u32,
     detached: bool,
+    stack: u32,
     tally: usize,
     slot: usize,
 }
 
-/// The slots of all workers, those of one kind and name together, in the order of kinds and names.
-fn places(header: &Header, tallies: &[Tally<'_>], names: &Names) -> Vec<(String, Vec<Place>)> {
+/// The slots of all workers, those of one kind and name together, in the order of kinds and names; within them in that of stacks.
+fn places(header: &Header, tallies: &[Tally<'_>], names: &Names, recorded: &Recorded) -> Vec<(String, Vec<Place>)> {
     let first_of = |kind: usize| header.kinds.iter().position(|other| other.name == header.kinds[kind].name).unwrap_or(kind);
     let first: Vec<usize> = (0..header.kinds.len()).map(first_of).collect();
     let slots = tallies
@@ -421,6 +455,7 @@ fn places(header: &Header, tallies: &[Tally<'_>], names: &Names) -> Vec<(String,
             kind: first[found.kind()],
             name: found.name,
             detached: found.detached(),
+            stack: recorded.stack(found.trace).unwrap_or(NOT_TRACKED),
             tally,
             slot,
         })
@@ -448,27 +483,36 @@ fn places(header: &Header, tallies: &[Tally<'_>], names: &Names) -> Vec<(String,
         }
         same
     });
+    groups.iter_mut().for_each(|(_, places)| places.sort_unstable_by_key(|place| place.stack));
     groups
 }
 
 /// Puts what the workers counted together, now that names are known.
-fn assemble(header: &Header, tallies: Vec<Tally<'_>>, names: &Names, warnings: Vec<Warning>) -> Snapshot {
+fn assemble(header: &Header, tallies: Vec<Tally<'_>>, names: &Names, traces: &Traces, mut warnings: Vec<Warning>) -> Snapshot {
+    let recorded = traces.recorded(names);
+    warnings.extend(recorded.warnings(tallies.iter().flat_map(|tally| &tally.slots)));
     let mut group_of: Vec<Vec<u32>> = tallies.iter().map(|tally| vec![u32::MAX; tally.slots.len()]).collect();
-    let mut groups = Vec::new();
-    let mut added = Vec::new();
-    for (number, (name, places)) in (0..).zip(places(header, &tallies, names)) {
-        let kind = header.kinds[places[0].kind].name.clone();
-        let (mut group, mut come) = (Group { kind, name, stack: NOT_TRACKED, count: 0, self_size: 0 }, Moved::default());
-        for place in places {
-            let slot = &tallies[place.tally].slots[place.slot];
-            group.count += slot.count;
-            group.self_size += slot.self_size;
-            come.count += slot.added.count;
-            come.size += slot.added.size;
-            group_of[place.tally][place.slot] = number;
+    let mut groups: Vec<Group> = Vec::new();
+    let mut lacking = Vec::new();
+    for (name, places) in places(header, &tallies, names, &recorded) {
+        for places in places.chunk_by(|a, b| a.stack == b.stack) {
+            let kind = header.kinds[places[0].kind].name.clone();
+            let (mut group, mut lacks) =
+                (Group { kind, name: name.clone(), stack: places[0].stack, count: 0, self_size: 0 }, Moved::default());
+            for place in places {
+                let slot = &tallies[place.tally].slots[place.slot];
+                group.count += slot.count;
+                group.self_size += slot.self_size;
+                lacks.count += slot.lacking.count;
+                lacks.size += slot.lacking.size;
+                group_of[place.tally][place.slot] = u32::try_from(groups.len()).unwrap_or(u32::MAX);
+            }
+            // A slot that all objects have left for those of their stacks is no group.
+            if group.count > 0 {
+                groups.push(group);
+                lacking.push(lacks);
+            }
         }
-        groups.push(group);
-        added.push(come);
     }
     let odd_id_max = tallies.iter().map(|tally| tally.odd_id_max).max().unwrap_or(0);
     Snapshot {
@@ -478,8 +522,10 @@ fn assemble(header: &Header, tallies: Vec<Tally<'_>>, names: &Names, warnings: V
         extra_native_bytes: header.extra_native_bytes,
         order_key: (odd_id_max > 0 && !tallies.iter().any(|tally| tally.foreign_ids)).then_some(odd_id_max),
         groups,
+        stacks: recorded.stacks,
+        allocated: recorded.allocated,
         warnings,
-        identity: identity(header, tallies, group_of, names, added),
+        identity: identity(header, tallies, group_of, names, lacking),
         ..Snapshot::new(NAME, Runtime::V8)
     }
 }
@@ -490,7 +536,7 @@ fn identity(
     tallies: Vec<Tally<'_>>,
     group_of: Vec<Vec<u32>>,
     names: &Names,
-    added: Vec<Moved>,
+    lacking: Vec<Moved>,
 ) -> Option<Identity> {
     let mut merged: Option<Identity> = None;
     let mut natives: HashMap<NativeKey, u64> = HashMap::new();
@@ -503,28 +549,28 @@ fn identity(
             Sampled { id, hash: xxhash_rust::xxh3::xxh3_64_with_seed(kind, names.get(name).1) }
         }));
         if let Some(ids) = noted.ids {
-            merged.ids.merge(ids);
+            merged.ids.get_or_insert_default().merge(ids);
         }
         #[expect(clippy::iter_over_hash_type, reason = "sums do not depend on the order")]
         for ((slot, self_size), count) in noted.natives {
             *natives.entry(NativeKey { group: group_of[slot as usize], self_size }).or_default() += count;
         }
         merged.odd += noted.odd;
-        if let Some(known) = noted.known {
-            merged.added_by_rise = matches!(known, Known::UpTo(_));
-            merged.added = Some(Vec::new());
-        }
+        merged.lacking = noted.against.map(|_| Vec::new());
         if let Some(segments) = noted.journal {
             let groups: std::sync::Arc<[u32]> = group_of.into();
-            let journal = merged.journal.get_or_insert_with(Default::default);
+            let journal = merged.journal.get_or_insert_default();
+            journal.above = noted.above;
             journal.segments.extend(segments.into_iter().map(|segment| segment.with_groups(&groups)));
         }
     }
     let mut merged = merged?;
-    merged.ids.finish();
+    if let Some(ids) = &mut merged.ids {
+        ids.finish();
+    }
     merged.sample.sort_unstable();
     merged.natives = natives.into_iter().collect();
     merged.natives.sort_unstable();
-    merged.added = merged.added.map(|_| added);
+    merged.lacking = merged.lacking.map(|_| lacking);
     Some(merged)
 }
