@@ -7,6 +7,7 @@ pub mod analysis;
 pub mod cli;
 pub mod error;
 pub mod grouping;
+pub mod graph;
 pub mod growth;
 pub mod identity;
 pub mod input;

@@ -41,7 +41,7 @@ pub struct Source {
 }
 
 enum Bytes {
-    Mapped(Mapped),
+    Mapped(SharedMap),
     Stream { head: Vec<u8>, rest: Box<dyn Read + Send> },
     Taken,
 }
@@ -70,7 +70,7 @@ impl Source {
                 && compression(mapped.bytes()).is_none()
             {
                 let total = Some(metadata.len());
-                return Ok(Self { path: path.to_owned(), bytes: Bytes::Mapped(mapped), done, total, compressed: None });
+                return Ok(Self { path: path.to_owned(), bytes: Bytes::Mapped(SharedMap(Arc::new(mapped))), done, total, compressed: None });
             }
         }
         let total = metadata.is_file().then_some(metadata.len());
@@ -110,7 +110,7 @@ impl Source {
     #[must_use]
     pub fn head(&self) -> &[u8] {
         match &self.bytes {
-            Bytes::Mapped(mapped) => mapped.bytes(),
+            Bytes::Mapped(map) => map,
             Bytes::Stream { head, .. } => head,
             Bytes::Taken => &[],
         }
@@ -119,14 +119,20 @@ impl Source {
     /// The whole content, if it is mapped.
     #[must_use]
     pub fn mapped(&self) -> Option<&[u8]> {
-        if let Bytes::Mapped(mapped) = &self.bytes { Some(mapped.bytes()) } else { None }
+        if let Bytes::Mapped(map) = &self.bytes { Some(map) } else { None }
+    }
+
+    /// The map, to be kept when the source is gone.
+    #[must_use]
+    pub fn shared_map(&self) -> Option<SharedMap> {
+        if let Bytes::Mapped(map) = &self.bytes { Some(map.clone()) } else { None }
     }
 
     /// The content as a stream from the beginning. A stream can be taken once.
     pub fn take_stream(&mut self) -> Box<dyn Read + Send> {
         match std::mem::replace(&mut self.bytes, Bytes::Taken) {
             Bytes::Stream { head, rest } => Box::new(io::Cursor::new(head).chain(rest)),
-            Bytes::Mapped(mapped) => Box::new(MappedReader { mapped, at: 0 }),
+            Bytes::Mapped(map) => Box::new(MappedReader { map, at: 0 }),
             Bytes::Taken => Box::new(io::empty()),
         }
     }
@@ -136,7 +142,7 @@ impl Source {
     /// # Errors
     /// [`ErrorKind::Changed`].
     pub fn unchanged(&self) -> Result<(), ErrorKind> {
-        if let Bytes::Mapped(mapped) = &self.bytes { mapped.unchanged() } else { Ok(()) }
+        if let Bytes::Mapped(map) = &self.bytes { map.0.unchanged() } else { Ok(()) }
     }
 
     /// Bytes of the input as stored: all of a file, what has been read of a stream.
@@ -248,15 +254,27 @@ impl Read for Pipelined {
     }
 }
 
+/// A mapped file's content, for as long as anyone needs it.
+#[derive(Clone)]
+pub struct SharedMap(Arc<Mapped>);
+
+impl std::ops::Deref for SharedMap {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.0.bytes()
+    }
+}
+
 /// Reads a map like a stream.
 struct MappedReader {
-    mapped: Mapped,
+    map: SharedMap,
     at: usize,
 }
 
 impl Read for MappedReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let rest = &self.mapped.bytes()[self.at..];
+        let rest = &self.map[self.at..];
         let n = buffer.len().min(rest.len());
         buffer[..n].copy_from_slice(&rest[..n]);
         self.at += n;

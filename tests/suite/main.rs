@@ -5,6 +5,7 @@
 mod cli;
 mod expected;
 mod golden;
+mod graph;
 mod identities;
 mod mutation;
 mod output;

@@ -22,8 +22,6 @@ pub(super) struct Text<'a> {
     /// What the text is part of, for messages.
     pub(super) section: &'static str,
     pub(super) kernel: Kernel,
-    /// Offset of the node with the highest name index, for the message if there are fewer strings.
-    pub(super) name_max_offset: u64,
 }
 
 impl<'a> Text<'a> {
@@ -38,7 +36,6 @@ impl<'a> Text<'a> {
             ended: false,
             section: "file",
             kernel,
-            name_max_offset: 0,
         }
     }
 
