@@ -1,72 +1,85 @@
-//! The dominator tree by the semi-NCA algorithm (Georgiadis, Tarjan and Werneck, "Finding Dominators in Practice"), retained sizes,
-//! and their sums by group without counting anything twice.
+//! The dominator tree by the semi-NCA algorithm (Georgiadis, Tarjan and Werneck, "Finding Dominators in Practice").
 //!
-//! Nodes are numbered in depth-first order from 1, the root. Of the references to a node, those from smaller numbers only bear on
-//! its semi-dominator by their least source; the others are kept, sorted by target.
+//! Nodes are numbered in depth-first order from 1, the root. Of the references to a node, those from smaller numbers bear on its
+//! semi-dominator by their least source only; the others are kept, a list for each target. Numbers rather than ordinals address all
+//! columns: what is next to each other in the walk is next to each other in memory.
 
-use super::devtools::essential::Essential;
-use super::{Graph, Wide, ordinal};
+use super::essential::Rule;
+use super::{Bits, Graph, ordinal};
 
 /// The dominator tree of a graph. Every node is in it: what nothing leads to hangs off the root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dominators {
-    /// The immediate dominator of each node; the root's is itself.
-    pub dominator: Vec<u32>,
-    /// All nodes, each behind its dominator.
+    /// All nodes, the root first, each behind its dominator. A node's index in it is its *place*.
     pub order: Vec<u32>,
+    /// By place: the place of the immediate dominator; the root's is its own.
+    pub dominator: Vec<u32>,
+    /// How many nodes behind the root belong to pages.
+    page_nodes: usize,
+    /// Further nodes that belong to pages.
+    page_rest: Vec<u32>,
 }
 
-/// Computes the dominator tree over the references that keep their target alive ([`Essential`]).
-///
-/// A node that no such reference leads to counts as referenced by the root, with all that it leads to. What is left then, cycles
-/// that nothing leads to, hangs off the root node by node, and its references count for nobody else.
-#[must_use]
-pub fn dominators(graph: &Graph, essential: &Essential<'_>) -> Dominators {
-    let nodes = graph.kind.len();
-    if nodes == 0 {
-        return Dominators { dominator: Vec::new(), order: Vec::new() };
+impl Dominators {
+    /// Computes the dominator tree over the references that keep their target alive ([`Rule`]).
+    ///
+    /// A node that no such reference leads to counts as referenced by the root, with all that it leads to. What is left then, cycles
+    /// that nothing leads to, hangs off the root node by node, and its references count for nobody else.
+    #[must_use]
+    pub fn new(graph: &Graph) -> Self {
+        let nodes = graph.kind.len();
+        if nodes == 0 {
+            return Self { order: Vec::new(), dominator: Vec::new(), page_nodes: 0, page_rest: Vec::new() };
+        }
+        let mut walk = Walk::new(graph);
+        walk.reach(graph.root, 0);
+        walk.page();
+        walk.rest();
+        let (page_nodes, page_rest) = (walk.page_last as usize - 1, std::mem::take(&mut walk.page_rest));
+        let (mut order, mut dominator) = semi_nca(walk);
+        // Numbers begin with 1, places with 0.
+        order.remove(0);
+        dominator.remove(0);
+        dominator.iter_mut().for_each(|by| *by = by.saturating_sub(1));
+        if order.len() < nodes {
+            let mut reached = Bits::new(nodes);
+            order.iter().for_each(|&node| _ = reached.add(node));
+            order.extend((0..graph.nodes()).filter(|&node| !reached.has(node)));
+            dominator.resize(nodes, 0);
+        }
+        Self { order, dominator, page_nodes, page_rest }
     }
-    let mut walk = Walk::new(graph, essential);
-    walk.from(graph.root, 0);
-    for orphan in walk.orphans() {
-        walk.from(orphan, 1);
+
+    /// Number of places, which is that of nodes.
+    pub(super) fn places(&self) -> u32 {
+        ordinal(self.order.len())
     }
-    let Walk { number, mut order, parent, semi, cursor, cross, .. } = walk;
-    let incoming = Incoming::new(cross, order.len());
-    let dominator_of = semi_nca(&incoming, parent, semi, cursor);
-    drop(incoming);
-    let mut dominator = number;
-    for (&node, &by) in order.iter().zip(&dominator_of).skip(1) {
-        // A node's own number is not needed any more once it has been looked at.
-        dominator[node as usize] = order[by as usize];
+
+    /// The immediate dominator of each node; the root's is itself.
+    #[must_use]
+    pub fn by_node(&self) -> Vec<u32> {
+        let mut by_node = vec![0; self.order.len()];
+        for (&node, &by) in self.order.iter().zip(&self.dominator) {
+            by_node[node as usize] = self.order[by as usize];
+        }
+        by_node
     }
-    dominator[graph.root as usize] = graph.root;
-    unreached_behind(&mut order, &mut dominator, graph.root);
-    Dominators { dominator, order }
+
+    /// The nodes that belong to pages: what can be reached over strong references from the root's shortcuts and its documents.
+    #[must_use]
+    pub fn page_objects(&self) -> Bits {
+        let mut page = Bits::new(self.order.len());
+        for &node in self.order.iter().skip(1).take(self.page_nodes).chain(&self.page_rest) {
+            page.add(node);
+        }
+        page
+    }
 }
 
-/// Takes the place-holder off the front of the order and adds the nodes that were never reached.
-fn unreached_behind(order: &mut Vec<u32>, dominator: &mut [u32], root: u32) {
-    let nodes = dominator.len();
-    order.remove(0);
-    if order.len() == nodes {
-        return;
-    }
-    let mut reached = super::Bits::new(nodes);
-    for &node in order.iter() {
-        reached.add(node);
-    }
-    for node in (0..ordinal(nodes)).filter(|&node| !reached.has(node)) {
-        dominator[node as usize] = root;
-        order.push(node);
-    }
-}
-
-/// A depth-first walk. Columns with "by number" have an unused entry for number 0.
+/// A depth-first walk. Columns "by number" have an unused entry for number 0.
 struct Walk<'g> {
     graph: &'g Graph,
-    essential: &'g Essential<'g>,
-    /// Number of each node, 0 before it is reached.
+    /// Number of each node, 0 before it is reached; one entry more than there are nodes.
     number: Vec<u32>,
     /// By number: the node.
     order: Vec<u32>,
@@ -76,12 +89,24 @@ struct Walk<'g> {
     semi: Vec<u32>,
     /// By number: the next edge to look at.
     cursor: Vec<u32>,
-    /// Numbers of target and source of the edges from larger to smaller numbers.
+    /// By number: the last entry in `cross` of the edges that lead to it.
+    last_cross: Vec<u32>,
+    /// Edges from larger to smaller numbers: the entry before for the same target, and the number of the source.
     cross: Vec<(u32, u32)>,
+    /// Numbers up to this belong to pages.
+    page_last: u32,
+    /// Nodes that belong to pages, but that no essential edge from one leads to.
+    page_rest: Vec<u32>,
+    /// `page_rest` as a set; empty while there are none.
+    page_rest_set: Bits,
 }
 
+
+/// No entry.
+const NONE: u32 = u32::MAX;
+
 impl<'g> Walk<'g> {
-    fn new(graph: &'g Graph, essential: &'g Essential<'g>) -> Self {
+    fn new(graph: &'g Graph) -> Self {
         let nodes = graph.kind.len();
         let by_number = || {
             let mut column = Vec::with_capacity(nodes + 1);
@@ -90,17 +115,57 @@ impl<'g> Walk<'g> {
         };
         Self {
             graph,
-            essential,
-            number: vec![0; nodes],
+            number: vec![0; nodes + 1],
             order: by_number(),
             parent: by_number(),
             semi: by_number(),
             cursor: by_number(),
+            last_cross: by_number(),
             cross: Vec::new(),
+            page_last: 1,
+            page_rest: Vec::new(),
+            page_rest_set: Bits::default(),
+        }
+    }
+
+    /// Walks over pages, which comes first: references from elsewhere into a page do not count.
+    fn page(&mut self) {
+        let graph = self.graph;
+        for start in super::essential::pages(graph) {
+            self.walk::<true>(start, 1);
+        }
+        self.page_last = ordinal(self.order.len()) - 1;
+        self.spread_pages();
+    }
+
+    /// Finds what belongs to a page because of references that are strong, but not essential.
+    fn spread_pages(&mut self) {
+        let graph = self.graph;
+        let mut waiting = std::mem::take(&mut self.page_rest);
+        if waiting.is_empty() {
+            return;
+        }
+        self.page_rest_set = Bits::new(graph.kind.len());
+        while let Some(node) = waiting.pop() {
+            if self.number[node as usize] > 1 || !self.page_rest_set.add(node) {
+                continue;
+            }
+            self.page_rest.push(node);
+            let strong = graph.edge_range(node).filter(|&edge| Rule::is_strong(graph.edge_kind[edge]));
+            waiting.extend(strong.map(|edge| graph.to_node[edge]));
+        }
+    }
+
+    /// Walks over everything else.
+    fn rest(&mut self) {
+        self.descend_from::<false>(1);
+        for orphan in self.orphans() {
+            self.walk::<false>(orphan, 1);
         }
     }
 
     /// Gives a node the next number.
+    #[inline]
     fn reach(&mut self, node: u32, from: u32) -> u32 {
         let number = ordinal(self.order.len());
         self.number[node as usize] = number;
@@ -108,15 +173,22 @@ impl<'g> Walk<'g> {
         self.parent.push(from);
         self.semi.push(from);
         self.cursor.push(self.graph.first_edge[node as usize]);
+        self.last_cross.push(NONE);
         number
     }
 
-    /// Walks over all that a node leads to and that has no number yet.
-    fn from(&mut self, node: u32, parent: u32) {
-        let top = self.reach(node, parent);
+    /// Walks over a node and all that it leads to, as far as it has no number yet.
+    fn walk<const PAGE: bool>(&mut self, node: u32, parent: u32) {
+        if self.number[node as usize] == 0 {
+            let top = self.reach(node, parent);
+            self.descend_from::<PAGE>(top);
+        }
+    }
+
+    fn descend_from<const PAGE: bool>(&mut self, top: u32) {
         let mut at = top;
         loop {
-            match self.descend(at) {
+            match self.descend::<PAGE>(at) {
                 Some(child) => at = child,
                 None if at == top => return,
                 None => at = self.parent[at as usize],
@@ -126,103 +198,98 @@ impl<'g> Walk<'g> {
 
     /// Goes on with the edges of a node up to one that leads to a node without a number, and gives it one.
     #[inline]
-    fn descend(&mut self, at: u32) -> Option<u32> {
+    fn descend<const PAGE: bool>(&mut self, at: u32) -> Option<u32> {
+        let graph = self.graph;
         let node = self.order[at as usize];
-        let end = self.graph.first_edge[node as usize + 1];
-        let begin = self.cursor[at as usize];
-        let rule = self.essential.from(node);
-        for edge in begin..end {
-            let Some(to) = rule.target(edge as usize) else { continue };
-            match self.number[to as usize] {
-                0 => {
-                    self.cursor[at as usize] = edge + 1;
-                    return Some(self.reach(to, at));
+        let begin = self.cursor[at as usize] as usize;
+        let end = graph.first_edge[node as usize + 1] as usize;
+        let rule = Rule::new(graph, node);
+        let outside = !PAGE && at != 1 && !self.page_rest_set.has(node);
+        let edges = graph.to_node[begin..end].iter().zip(&graph.edge_kind[begin..end]);
+        for (edge, (&to, &kind)) in (begin..end).zip(edges) {
+            if !rule.counts(to, kind) {
+                if PAGE && Rule::is_strong(kind) && to != node {
+                    self.page_rest.push(to);
                 }
-                number if number > at => {
-                    let semi = &mut self.semi[number as usize];
-                    *semi = at.min(*semi);
+                continue;
+            }
+            let number = self.number[to as usize];
+            if !PAGE && outside && (number > 1 && number <= self.page_last || self.page_rest_set.has(to)) {
+                continue;
+            }
+            if number == 0 {
+                // Edge numbers fit 32 bits.
+                self.cursor[at as usize] = ordinal(edge + 1);
+                return Some(self.reach(to, at));
+            }
+            if number > at {
+                let semi = &mut self.semi[number as usize];
+                *semi = at.min(*semi);
+            } else if number == 1 {
+                // Nothing dominates the root, but what it leads to belongs to the page.
+                if PAGE {
+                    self.page_rest.push(to);
                 }
-                // Nothing dominates the root.
-                1 => {}
-                number => self.cross.push((number, at)),
+            } else {
+                let last = &mut self.last_cross[number as usize];
+                self.cross.push((*last, at));
+                *last = ordinal(self.cross.len() - 1);
             }
         }
-        self.cursor[at as usize] = end;
+        self.cursor[at as usize] = ordinal(end);
         None
     }
 
     /// The nodes without a number to which no essential edge leads.
     fn orphans(&self) -> Vec<u32> {
-        let nodes = self.number.len();
-        if self.order.len() > nodes {
+        let graph = self.graph;
+        if self.order.len() > graph.kind.len() {
             return Vec::new();
         }
-        let unreached = || (0..ordinal(nodes)).filter(|&node| self.number[node as usize] == 0);
-        let mut led_to = super::Bits::new(nodes);
+        let unreached = || (0..graph.nodes()).filter(|&node| self.number[node as usize] == 0);
+        let mut led_to = Bits::new(graph.kind.len());
         for node in unreached() {
-            let rule = self.essential.from(node);
-            for to in self.graph.edge_range(node).filter_map(|edge| rule.target(edge)) {
-                led_to.add(to);
+            let rule = Rule::new(graph, node);
+            let outside = !self.page_rest_set.has(node);
+            for edge in graph.edge_range(node) {
+                let to = graph.to_node[edge];
+                if rule.counts(to, graph.edge_kind[edge]) && !(outside && self.page_rest_set.has(to)) {
+                    led_to.add(to);
+                }
             }
         }
         unreached().filter(|&node| !led_to.has(node)).collect()
     }
 }
 
-/// The edges from larger to smaller numbers, by target.
-struct Incoming {
-    /// By number: where its sources begin.
-    begin: Vec<u32>,
-    sources: Vec<u32>,
-}
-
-impl Incoming {
-    fn new(edges: Vec<(u32, u32)>, numbers: usize) -> Self {
-        let mut begin = vec![0_u32; numbers + 1];
-        for &(target, _) in &edges {
-            begin[target as usize] += 1;
-        }
-        let mut sum = 0;
-        for begin in &mut begin {
-            sum += *begin;
-            *begin = sum;
-        }
-        let mut sources = vec![0; edges.len()];
-        for &(target, source) in &edges {
-            let place = &mut begin[target as usize];
-            *place -= 1;
-            sources[*place as usize] = source;
-        }
-        Self { begin, sources }
-    }
-
-    fn of(&self, number: u32) -> &[u32] {
-        &self.sources[self.begin[number as usize] as usize..self.begin[number as usize + 1] as usize]
-    }
-}
-
-/// The dominator's number for each number. `scratch` is any column by number.
-fn semi_nca(incoming: &Incoming, parent: Vec<u32>, mut semi: Vec<u32>, scratch: Vec<u32>) -> Vec<u32> {
-    let mut forest = Forest { ancestor: parent.clone(), label: scratch, path: Vec::new() };
-    let numbers = ordinal(parent.len());
-    for number in (2..numbers).rev() {
+/// From a walk, by number: the nodes, and the number of each one's dominator.
+fn semi_nca(walk: Walk<'_>) -> (Vec<u32>, Vec<u32>) {
+    let Walk { number, order, parent, mut semi, cursor, last_cross, cross, .. } = walk;
+    // What is not needed any more holds what is.
+    let mut ancestor = number;
+    ancestor.truncate(parent.len());
+    ancestor.copy_from_slice(&parent);
+    let mut forest = Forest { ancestor, label: cursor, path: Vec::new() };
+    for number in (2..ordinal(parent.len())).rev() {
         let mut least = semi[number as usize];
-        for &source in incoming.of(number) {
+        let mut entry = last_cross[number as usize];
+        while let Some(&(before, source)) = cross.get(entry as usize) {
             least = least.min(forest.least(source, number));
+            entry = before;
         }
         semi[number as usize] = least;
         forest.label[number as usize] = least;
     }
-    drop(forest);
+    drop((forest, cross, last_cross));
     let mut dominator = parent;
-    for number in 2..numbers as usize {
+    for number in 2..dominator.len() {
         let mut by = dominator[number];
         while by > semi[number] {
             by = dominator[by as usize];
         }
         dominator[number] = by;
     }
-    dominator
+    (order, dominator)
 }
 
 /// Least semi-dominators along paths of the walk's tree, with path compression.
@@ -235,7 +302,7 @@ struct Forest {
 }
 
 impl Forest {
-    /// The least semi-dominator on the path from `above` (not itself, all numbers larger than it are known) down to `number`.
+    /// The least semi-dominator on the path from `above` (not itself; of all larger numbers it is known) down to `number`.
     #[inline]
     fn least(&mut self, number: u32, above: u32) -> u32 {
         if self.ancestor[number as usize] > above {
@@ -258,89 +325,5 @@ impl Forest {
             *label = least;
             self.ancestor[below as usize] = ancestor;
         }
-    }
-}
-
-/// Retained size of each node: the sizes of all that it dominates, itself included.
-#[must_use]
-pub fn retained_sizes(dominators: &Dominators, sizes: &Wide) -> Wide {
-    let mut retained = sizes.clone();
-    for &node in dominators.order.iter().skip(1).rev() {
-        let by = dominators.dominator[node as usize];
-        retained.set(by, retained.get(by).saturating_add(retained.get(node)));
-    }
-    retained
-}
-
-/// Retained size of each group: what its members retain, where a member counts only if no dominator of it is one, too.
-///
-/// `group_of` tells each node's group, below `groups`; None for those that are no members of any.
-#[must_use]
-pub fn retained_by_group(
-    dominators: &Dominators,
-    retained: &Wide,
-    groups: usize,
-    group_of: impl Fn(u32) -> Option<u32>,
-) -> Vec<u64> {
-    let mut sums = vec![0_u64; groups];
-    let Some(&root) = dominators.order.first() else { return sums };
-    let tree = Children::new(dominators);
-    // How many of the nodes on the way from the root are of a group.
-    let mut above = vec![0_u32; groups];
-    let mut node = root;
-    loop {
-        if let Some(group) = group_of(node) {
-            if above[group as usize] == 0 {
-                sums[group as usize] = sums[group as usize].saturating_add(retained.get(node));
-            }
-            above[group as usize] += 1;
-        }
-        if let Some(child) = tree.first(node) {
-            node = child;
-            continue;
-        }
-        // Up to the next node that has a sibling.
-        loop {
-            if let Some(group) = group_of(node) {
-                above[group as usize] -= 1;
-            }
-            if node == root {
-                return sums;
-            }
-            if let Some(sibling) = tree.next(node) {
-                node = sibling;
-                break;
-            }
-            node = dominators.dominator[node as usize];
-        }
-    }
-}
-
-/// The dominator tree downwards, as lists.
-struct Children {
-    first: Vec<u32>,
-    next: Vec<u32>,
-}
-
-const NONE: u32 = u32::MAX;
-
-impl Children {
-    fn new(dominators: &Dominators) -> Self {
-        let nodes = dominators.order.len();
-        let mut children = Self { first: vec![NONE; nodes], next: vec![NONE; nodes] };
-        for &node in dominators.order.iter().skip(1) {
-            let first = &mut children.first[dominators.dominator[node as usize] as usize];
-            children.next[node as usize] = *first;
-            *first = node;
-        }
-        children
-    }
-
-    fn first(&self, node: u32) -> Option<u32> {
-        Some(self.first[node as usize]).filter(|&first| first != NONE)
-    }
-
-    fn next(&self, node: u32) -> Option<u32> {
-        Some(self.next[node as usize]).filter(|&next| next != NONE)
     }
 }

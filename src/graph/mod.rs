@@ -10,13 +10,16 @@ use crate::error::ErrorKind;
 mod bits;
 pub mod devtools;
 mod dominators;
+mod essential;
+mod retained;
 mod wide;
 
 pub use bits::Bits;
 pub use devtools::detached::Detachedness;
 pub use devtools::keys::{ClassKey, Keys, devtools_keys};
 pub use devtools::owned::owned_sizes;
-pub use dominators::{Dominators, dominators, retained_by_group, retained_sizes};
+pub use dominators::Dominators;
+pub use retained::{retained_by_group, retained_sizes};
 pub use wide::Wide;
 pub(crate) use wide::halves;
 
@@ -209,7 +212,7 @@ pub struct Graph {
     pub trace: Vec<u32>,
     /// Number of the first edge of each node, and behind the last node the number of edges.
     pub first_edge: Vec<u32>,
-    /// [`EdgeKind`] of each edge, as its number.
+    /// [`EdgeKind`] of each edge, as its number; [`Graph::FROM_TABLE`] is added where it leads from a WeakMap's table to a value.
     pub edge_kind: Vec<u8>,
     /// String index of each edge's name, or its number where [`EdgeKind::numbered`].
     pub edge_name: Vec<u32>,
@@ -241,6 +244,27 @@ pub struct Edge {
 }
 
 impl Graph {
+    /// Marks edges from the table of a WeakMap to a value. The value lives as long as its key, from which an edge leads to it, too.
+    pub const FROM_TABLE: u8 = 1 << 7;
+
+    /// Puts [`Self::FROM_TABLE`] where it belongs.
+    pub(crate) fn mark_tables(&mut self) {
+        let Some(last) = self.ephemerons.last() else { return };
+        let mut named = Bits::new(last.name as usize + 1);
+        self.ephemerons.iter().for_each(|ephemeron| _ = named.add(ephemeron.name));
+        for node in 0..self.nodes() {
+            for edge in self.edge_range(node) {
+                let name = self.edge_name[edge];
+                if self.edge_kind[edge] == EdgeKind::Internal as u8
+                    && named.has(name)
+                    && self.ephemeron(name).is_some_and(|ephemeron| ephemeron.table == self.id.get(node))
+                {
+                    self.edge_kind[edge] |= Self::FROM_TABLE;
+                }
+            }
+        }
+    }
+
     /// Number of nodes.
     #[must_use]
     pub fn nodes(&self) -> u32 {

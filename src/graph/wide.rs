@@ -62,6 +62,16 @@ impl Wide {
         self.high[at] = high;
     }
 
+    /// The numbers at these places.
+    #[must_use]
+    pub fn picked(&self, places: &[u32]) -> Self {
+        let pick = |half: &Vec<u32>| match half.len() {
+            0 => Vec::new(),
+            _ => places.iter().map(|&place| half[place as usize]).collect(),
+        };
+        Self { low: pick(&self.low), high: pick(&self.high) }
+    }
+
     /// All numbers in order.
     pub fn iter(&self) -> impl Iterator<Item = u64> + '_ {
         let high = self.high.iter().copied().chain(std::iter::repeat(0));

@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 
 use heapdiff::graph::devtools::comparison::{Side, compare};
 use heapdiff::graph::devtools::distance::distances;
-use heapdiff::graph::devtools::essential::Essential;
 use heapdiff::graph::devtools::interfaces::Interfaces;
 use heapdiff::graph::devtools::rows::rows;
 use heapdiff::graph::devtools::statistics::Statistics;
 use heapdiff::graph::{
-    Detachedness, Dominators, Graph, Keys, Wide, devtools_keys, dominators, owned_sizes, retained_sizes,
+    Detachedness, Dominators, Graph, Keys, Wide, devtools_keys, owned_sizes, retained_sizes,
 };
 use heapdiff::input::v8::{GraphWant, read_graph};
 use heapdiff::source::Source;
@@ -39,7 +38,7 @@ impl Heap {
     fn new(graph: Graph) -> Self {
         let detachedness = Detachedness::new(&graph);
         let sizes = owned_sizes(&graph, &detachedness);
-        let dominators = dominators(&graph, &Essential::new(&graph));
+        let dominators = Dominators::new(&graph);
         let retained = retained_sizes(&dominators, &sizes);
         let distances = distances(&graph);
         let interfaces = Interfaces::infer(&graph);
@@ -65,20 +64,22 @@ fn compare_nodes(heap: &Heap, reference: &Path) {
         lines.next().unwrap(),
         "ordinal\tid\ttype\tshallow\tretained\tdistance\tdominatorId\tdetachedness\tpageObject\tclassKey"
     );
-    let essential = Essential::new(&heap.graph);
+    let page = heap.dominators.page_objects();
+    let by_node = heap.dominators.by_node();
+    let mut place = vec![0; by_node.len()];
+    (0..).zip(&heap.dominators.order).for_each(|(at, &node)| place[node as usize] = at);
     let mut nodes = 0;
     for (node, line) in (0..).zip(lines) {
-        let by = heap.dominators.dominator[node as usize];
         let ours = format!(
             "{node}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}\t{}",
             heap.graph.id.get(node),
             heap.graph.kinds.name(heap.graph.kind[node as usize]),
             heap.sizes.get(node),
-            heap.retained.get(node),
+            heap.retained.get(place[node as usize]),
             heap.distances[node as usize],
-            heap.graph.id.get(by),
+            heap.graph.id.get(by_node[node as usize]),
             heap.detachedness.of(node),
-            u8::from(essential.is_page_object(node)),
+            u8::from(page.has(node)),
             serde_json::to_string(&heap.key(node)).unwrap(),
         );
         assert_eq!(ours, line, "{}", reference.display());

@@ -6,17 +6,14 @@
 pub mod comparison;
 pub mod detached;
 pub mod distance;
-pub mod essential;
 pub mod interfaces;
 pub mod keys;
 pub mod owned;
 pub mod rows;
 pub mod statistics;
 
+use super::essential::DOM_TREES;
 use super::{Graph, NodeKind};
-
-/// The name of the synthetic root that counts as one of the user's.
-const DOM_TREES: &str = "(Document DOM trees)";
 
 /// Whether a node below the root is one of the user's roots: a global object, a context, or the trees of a document.
 fn is_user_root(graph: &Graph, node: u32) -> bool {

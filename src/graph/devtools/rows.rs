@@ -19,7 +19,7 @@ pub struct Row {
     pub distance: i32,
 }
 
-/// The rows in the order of classes.
+/// The rows in the order of classes. `retained` is by place in the dominators' order, everything else by node.
 #[must_use]
 pub fn rows(keys: &Keys, sizes: &Wide, dominators: &Dominators, retained: &Wide, distances: &[i32]) -> Vec<Row> {
     let member = |node: u32| (sizes.get(node) > 0).then(|| keys.of[node as usize]);

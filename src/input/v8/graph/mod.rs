@@ -132,7 +132,7 @@ fn assemble(raw: Raw, end: u64) -> Result<Graph, ErrorKind> {
         Ok(kinds) => kinds,
         Err(problem) => return wrong("snapshot", 0, problem),
     };
-    Ok(Graph {
+    let mut graph = Graph {
         kinds,
         kind: nodes.kind,
         name: nodes.name,
@@ -150,7 +150,9 @@ fn assemble(raw: Raw, end: u64) -> Result<Graph, ErrorKind> {
         located: locations.located,
         places: locations.places,
         extra_native_bytes: header.extra_native_bytes.unwrap_or(0),
-    })
+    };
+    graph.mark_tables();
+    Ok(graph)
 }
 
 /// The upper halves of a column, or nothing if they are all zero.
