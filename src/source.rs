@@ -7,7 +7,7 @@
 //! any mixture of bytes. No reader here relies on bytes staying equal between two looks for its memory safety, only for its
 //! result, and [`Source::unchanged`] is asked before a result is used: length or time of the last change differ, or a page was
 //! missing, and the result is an error instead.
-#![allow(unsafe_code, reason = "the memory map and the handler for pages that vanish from it")]
+#![allow(unsafe_code, reason = "the memory map, the handler for pages that vanish from it, and advice on pages")]
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -314,6 +314,27 @@ impl Mapped {
         }
         Ok(())
     }
+}
+
+/// Asks for huge pages under a large column that is about to be filled: what is read at random then misses the page table less.
+///
+/// Where the system has none, or does not want to, nothing changes.
+#[expect(clippy::ptr_arg, reason = "the capacity is meant")]
+pub(crate) fn prefer_huge_pages<T>(column: &Vec<T>) {
+    #[cfg(target_os = "linux")]
+    {
+        const HUGE: usize = 2 << 20;
+        let start = (column.as_ptr() as usize).next_multiple_of(HUGE);
+        let end = column.as_ptr() as usize + column.capacity() * size_of::<T>();
+        if end > start {
+            // SAFETY: the range lies in the column's own allocation, and the advice changes no content. A refusal is no error.
+            unsafe {
+                libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_HUGEPAGE);
+            }
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = column;
 }
 
 #[cfg(unix)]

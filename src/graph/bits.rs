@@ -1,4 +1,4 @@
-//! A set of ordinals.
+//! Sets of ordinals, and large columns.
 
 /// A set of numbers below a bound, a bit each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -42,4 +42,20 @@ impl Bits {
     pub fn is_empty(&self) -> bool {
         self.words.iter().all(|&word| word == 0)
     }
+}
+
+/// A large column of equal values, to be written and read at random.
+#[must_use]
+pub(crate) fn column<T: Clone>(value: T, length: usize) -> Vec<T> {
+    let mut column = reserved(length);
+    column.resize(length, value);
+    column
+}
+
+/// An empty column with room for so many values.
+#[must_use]
+pub(crate) fn reserved<T>(length: usize) -> Vec<T> {
+    let column = Vec::with_capacity(length);
+    crate::source::prefer_huge_pages(&column);
+    column
 }

@@ -5,7 +5,7 @@
 //! columns: what is next to each other in the walk is next to each other in memory.
 
 use super::essential::Rule;
-use super::{Bits, Graph, ordinal};
+use super::{Bits, Graph, column, ordinal, reserved};
 
 /// The dominator tree of a graph. Every node is in it: what nothing leads to hangs off the root.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,13 +109,13 @@ impl<'g> Walk<'g> {
     fn new(graph: &'g Graph) -> Self {
         let nodes = graph.kind.len();
         let by_number = || {
-            let mut column = Vec::with_capacity(nodes + 1);
+            let mut column = reserved(nodes + 1);
             column.push(0);
             column
         };
         Self {
             graph,
-            number: vec![0; nodes + 1],
+            number: column(0, nodes + 1),
             order: by_number(),
             parent: by_number(),
             semi: by_number(),
@@ -133,6 +133,9 @@ impl<'g> Walk<'g> {
         let graph = self.graph;
         for start in super::essential::pages(graph) {
             self.walk::<true>(start, 1);
+            if start == graph.root {
+                self.page_rest.push(start);
+            }
         }
         self.page_last = ordinal(self.order.len()) - 1;
         self.spread_pages();

@@ -12,9 +12,12 @@ pub mod devtools;
 mod dominators;
 mod essential;
 mod retained;
+#[cfg(test)]
+mod tests;
 mod wide;
 
 pub use bits::Bits;
+pub(crate) use bits::{column, reserved};
 pub use devtools::detached::Detachedness;
 pub use devtools::keys::{ClassKey, Keys, devtools_keys};
 pub use devtools::owned::owned_sizes;
@@ -252,17 +255,35 @@ impl Graph {
         let Some(last) = self.ephemerons.last() else { return };
         let mut named = Bits::new(last.name as usize + 1);
         self.ephemerons.iter().for_each(|ephemeron| _ = named.add(ephemeron.name));
-        for node in 0..self.nodes() {
-            for edge in self.edge_range(node) {
-                let name = self.edge_name[edge];
-                if self.edge_kind[edge] == EdgeKind::Internal as u8
-                    && named.has(name)
-                    && self.ephemeron(name).is_some_and(|ephemeron| ephemeron.table == self.id.get(node))
-                {
-                    self.edge_kind[edge] |= Self::FROM_TABLE;
-                }
+        let Self { first_edge, edge_name, ephemerons, id, kind, edge_kind, .. } = self;
+        let (first_edge, edge_name, ephemerons, id) = (&*first_edge, &*edge_name, &*ephemerons, &*id);
+        let table_of = |name: u32| {
+            let found = ephemerons.binary_search_by_key(&name, |ephemeron| ephemeron.name);
+            found.map(|found| ephemerons[found].table)
+        };
+        // Pieces of nodes, each with its part of the column.
+        let mut rest = &mut edge_kind[..];
+        rayon::scope(|scope| {
+            let nodes = kind.len();
+            for from in (0..nodes).step_by(MARKED_AT_ONCE) {
+                let to = nodes.min(from + MARKED_AT_ONCE);
+                let begin = first_edge[from] as usize;
+                let (piece, behind) = std::mem::take(&mut rest).split_at_mut(first_edge[to] as usize - begin);
+                rest = behind;
+                let named = &named;
+                scope.spawn(move |_| {
+                    for node in from..to {
+                        for edge in first_edge[node] as usize..first_edge[node + 1] as usize {
+                            let (kind, name) = (&mut piece[edge - begin], edge_name[edge]);
+                            let marked = *kind == EdgeKind::Internal as u8
+                                && named.has(name)
+                                && table_of(name) == Ok(id.get(ordinal(node)));
+                            *kind |= if marked { Self::FROM_TABLE } else { 0 };
+                        }
+                    }
+                });
             }
-        }
+        });
     }
 
     /// Number of nodes.
@@ -287,7 +308,13 @@ impl Graph {
     #[must_use]
     pub fn edge(&self, number: usize) -> Edge {
         let kind = EdgeKind::ALL[usize::from(self.edge_kind[number] & 7)];
-        Edge { kind, name: self.edge_name[number], to: self.to_node[number] }
+        // Names may have been let go.
+        Edge { kind, name: self.edge_name.get(number).copied().unwrap_or(0), to: self.to_node[number] }
+    }
+
+    /// Gives the memory of edges' names back. Dominators and retained sizes need none; distances, interfaces, statistics and paths do.
+    pub fn drop_edge_names(&mut self) {
+        self.edge_name = Vec::new();
     }
 
     /// The edges of a node, in the order of the file.
@@ -320,6 +347,9 @@ impl Graph {
 pub(crate) fn ordinal(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
+
+/// Nodes whose edges a worker marks at once.
+const MARKED_AT_ONCE: usize = 1 << 16;
 
 /// Most nodes, and most edges, of a graph: their numbers are 32 bits, and two values mean something else.
 pub const RECORDS_MAX: u64 = u32::MAX as u64 - 2;

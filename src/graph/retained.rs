@@ -1,6 +1,6 @@
 //! Retained sizes, and their sums by group without counting anything twice.
 
-use super::{Dominators, Wide};
+use super::{Dominators, Wide, column};
 
 /// Retained size of each node: the sizes of all that it dominates, itself included. By place in [`Dominators::order`].
 #[must_use]
@@ -71,7 +71,7 @@ impl Children {
     fn new(dominators: &Dominators) -> Self {
         let nodes = dominators.order.len();
         // The root, 0, is nobody's child.
-        let mut children = Self { first: vec![0; nodes], next: vec![0; nodes] };
+        let mut children = Self { first: column(0, nodes), next: column(0, nodes) };
         // From behind, so that children come in the order of places.
         for place in (1..dominators.places()).rev() {
             let by = dominators.dominator[place as usize];

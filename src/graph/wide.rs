@@ -1,5 +1,7 @@
 //! Columns of 64-bit numbers that are nearly always below 2^32.
 
+use super::reserved;
+
 /// A column of numbers in two halves. The upper half takes no memory as long as all numbers are below 2^32, and little if few are
 /// not: pages of it that hold only zeros are never written to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -67,7 +69,11 @@ impl Wide {
     pub fn picked(&self, places: &[u32]) -> Self {
         let pick = |half: &Vec<u32>| match half.len() {
             0 => Vec::new(),
-            _ => places.iter().map(|&place| half[place as usize]).collect(),
+            length => {
+                let mut picked = reserved(length);
+                picked.extend(places.iter().map(|&place| half[place as usize]));
+                picked
+            }
         };
         Self { low: pick(&self.low), high: pick(&self.high) }
     }

@@ -6,6 +6,7 @@ mod cli;
 mod expected;
 mod golden;
 mod graph;
+mod graph_reader;
 mod identities;
 mod mutation;
 mod output;

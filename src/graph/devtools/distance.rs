@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{strings_named, user_roots};
-use crate::graph::{Bits, EdgeKind, Graph, NodeKind};
+use crate::graph::{Bits, EdgeKind, Graph, NodeKind, column, reserved};
 
 /// The distance of what nothing leads to.
 pub const UNREACHED: i32 = -5;
@@ -17,17 +17,18 @@ pub const SYSTEM: i32 = 100_000_000;
 /// only when both its table and its key have been reached.
 #[must_use]
 pub fn distances(graph: &Graph) -> Vec<i32> {
-    let mut distances = vec![UNREACHED; graph.kind.len()];
+    let mut distances = column(UNREACHED, graph.kind.len());
     if distances.is_empty() {
         return distances;
     }
     let mut detours = Detours::new(graph);
-    let mut queue = user_roots(graph);
-    let any = !queue.is_empty();
+    let roots = user_roots(graph);
+    let any = !roots.is_empty();
+    let mut queue = reserved(graph.kind.len() + roots.len());
+    queue.extend(roots);
     for &node in &queue {
         distances[node as usize] = 1;
     }
-    queue.reserve(graph.kind.len().saturating_sub(queue.len()));
     spread(graph, &mut distances, &mut detours, &mut queue);
     distances[graph.root as usize] = if any { SYSTEM } else { 0 };
     queue.clear();

@@ -2,7 +2,7 @@
 
 use super::detached::Detachedness;
 use super::user_roots;
-use crate::graph::{EdgeKind, Graph, NodeKind, Wide};
+use crate::graph::{EdgeKind, Graph, NodeKind, Wide, column};
 
 /// What DevTools calls an object's shallow size: its self size, and those of the backing stores that belong to nobody else.
 ///
@@ -59,7 +59,7 @@ impl<'g> Ownable<'g> {
 
 /// The owner of each ownable node. Each changes at most twice: from nobody to one owner, and to several.
 fn owners(graph: &Graph, ownable: &Ownable<'_>) -> Vec<u32> {
-    let mut owners = vec![NOBODY; graph.kind.len()];
+    let mut owners = column(NOBODY, graph.kind.len());
     let mut changed = Vec::new();
     let hand_on = |from: u32, owner: u32, owners: &mut Vec<u32>, changed: &mut Vec<u32>| {
         for edge in graph.edge_range(from) {

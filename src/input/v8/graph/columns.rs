@@ -18,17 +18,19 @@ pub(super) struct NodeColumns {
 impl NodeColumns {
     /// Columns of zeros: nothing is taken of memory before it is written to.
     pub(super) fn zeros(nodes: usize, detachedness: bool, trace: bool) -> Self {
-        let column = || vec![0; nodes];
+        let column = || huge(vec![0; nodes]);
+        // The upper halves stay untouched as long as all numbers are below 2^32.
+        let halves = || vec![0; nodes];
         Self {
-            kind: vec![0; nodes],
+            kind: huge(vec![0; nodes]),
             name: column(),
             id_low: column(),
-            id_high: column(),
+            id_high: halves(),
             size_low: column(),
-            size_high: column(),
+            size_high: halves(),
             detachedness: if detachedness { vec![0; nodes] } else { Vec::new() },
             trace: if trace { column() } else { Vec::new() },
-            edges: vec![0; nodes + 1],
+            edges: huge(vec![0; nodes + 1]),
         }
     }
 
@@ -90,7 +92,7 @@ pub(super) struct EdgeColumns {
 impl EdgeColumns {
     /// Columns of zeros.
     pub(super) fn zeros(edges: usize) -> Self {
-        Self { kind: vec![0; edges], name: vec![0; edges], to_node: vec![0; edges] }
+        Self { kind: huge(vec![0; edges]), name: huge(vec![0; edges]), to_node: huge(vec![0; edges]) }
     }
 
     pub(super) fn slices(&mut self) -> EdgeSlices<'_> {
@@ -115,6 +117,11 @@ impl<'c> EdgeSlices<'c> {
             to_node: front(&mut self.to_node, rows)?,
         })
     }
+}
+
+fn huge<T>(column: Vec<T>) -> Vec<T> {
+    crate::source::prefer_huge_pages(&column);
+    column
 }
 
 /// Takes entries off the front of a slice; None if there are fewer.

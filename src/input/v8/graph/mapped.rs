@@ -31,7 +31,7 @@ const GAP_MAX: usize = 4096;
 pub(super) fn read(map: &SharedMap, kernel: Kernel, want: GraphWant, progress: &AtomicU64) -> Result<Option<Graph>, ErrorKind> {
     let Some((header, start)) = prefix(map, kernel).filter(|(header, _)| plausible(header, map.len())) else { return Ok(None) };
     let (nodes, edges) = columns(&header, want)?;
-    let raw = sections(map, kernel, (header, start), (nodes, edges), progress);
+    let raw = sections(map, kernel, (header, start), (nodes, edges), want, progress);
     // An inconsistency is described by whoever reads front to back.
     Ok(raw.and_then(|raw| assemble(raw, 0).ok()))
 }
@@ -48,6 +48,7 @@ fn sections(
     kernel: Kernel,
     (header, start): (Header, usize),
     (mut nodes, mut edges): (NodeColumns, EdgeColumns),
+    want: GraphWant,
     progress: &AtomicU64,
 ) -> Option<Raw> {
     let index = Mutex::new(None);
@@ -75,7 +76,7 @@ fn sections(
     drop((read, crew));
 
     let between = map.get(edges_end + 1..strings_start)?;
-    let locations = walk(between, &header, kernel)?;
+    let locations = walk(between, &header, want, kernel)?;
     if !closes(&map[index.end + 1..]) {
         return None;
     }
@@ -97,7 +98,7 @@ fn edges_start(map: &[u8], nodes_end: usize, kernel: Kernel) -> Option<usize> {
 }
 
 /// Walks through the sections between edges and strings. Returns the locations.
-fn walk(mut between: &[u8], header: &Header, kernel: Kernel) -> Option<Locations> {
+fn walk(mut between: &[u8], header: &Header, want: GraphWant, kernel: Kernel) -> Option<Locations> {
     let mut text = Text::new(&mut between, 0, kernel);
     let mut seen: Vec<Vec<u8>> = [&b"snapshot"[..], b"nodes", b"edges"].map(<[u8]>::to_vec).into();
     let mut locations = Locations::default();
@@ -113,7 +114,7 @@ fn walk(mut between: &[u8], header: &Header, kernel: Kernel) -> Option<Locations
                 text.expect(b'[').ok()?;
                 return text.peek().ok()?.is_none().then_some(locations);
             }
-            b"locations" if header.location_fields.is_some() => {
+            b"locations" if want.places && header.location_fields.is_some() => {
                 text.expect(b'[').ok()?;
                 locations = Locations::read(&mut text, header).ok()?;
             }

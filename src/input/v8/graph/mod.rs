@@ -28,6 +28,8 @@ mod strings;
 pub struct GraphWant {
     /// Numbers of allocation stacks, where there are any.
     pub traces: bool,
+    /// Where constructors and functions are written down.
+    pub places: bool,
     /// Bytes that the graph may take with what is computed of it; checked against the header before anything is taken.
     pub memory_max: Option<u64>,
 }
@@ -136,8 +138,8 @@ fn assemble(raw: Raw, end: u64) -> Result<Graph, ErrorKind> {
         kinds,
         kind: nodes.kind,
         name: nodes.name,
-        id: Wide::from_halves(nodes.id_low, upper(nodes.id_high)),
-        self_size: Wide::from_halves(nodes.size_low, upper(nodes.size_high)),
+        id: Wide::from_halves(nodes.id_low, if node_facts.wide_ids { nodes.id_high } else { Vec::new() }),
+        self_size: Wide::from_halves(nodes.size_low, if node_facts.wide_sizes { nodes.size_high } else { Vec::new() }),
         detachedness: nodes.detachedness,
         trace: nodes.trace,
         first_edge: nodes.edges,
@@ -153,9 +155,4 @@ fn assemble(raw: Raw, end: u64) -> Result<Graph, ErrorKind> {
     };
     graph.mark_tables();
     Ok(graph)
-}
-
-/// The upper halves of a column, or nothing if they are all zero.
-fn upper(halves: Vec<u32>) -> Vec<u32> {
-    if halves.iter().all(|&half| half == 0) { Vec::new() } else { halves }
 }

@@ -6,16 +6,15 @@ use super::columns::{NodeColumns, NodeSlices};
 use crate::graph::halves;
 use crate::input::v8::header::Header;
 use crate::input::v8::records::{Batch, Crew, Fault, Sink};
-use crate::scan::{Kernel, Layout, Records};
+use crate::scan::{Kernel, Records, small_number_before};
 
 /// Writes nodes into columns.
 pub(super) struct NodeSink<'c> {
     header: &'c Header,
     kernel: Kernel,
-    /// Number of edges and stack, which one decoding does not give together with the other fields.
-    rest_layout: Layout,
+    /// Where the number of edges stands in a record.
+    edge_count: usize,
     records: Records,
-    rest: Records,
     /// Where the next nodes go.
     slices: NodeSlices<'c>,
     pub(super) facts: NodeFacts,
@@ -28,27 +27,46 @@ pub(super) struct NodeFacts {
     pub(super) name_max: (u32, u64),
     /// Sum of self sizes.
     pub(super) self_size: u128,
+    /// Some id passes 32 bits.
+    pub(super) wide_ids: bool,
+    /// Some self size passes 32 bits.
+    pub(super) wide_sizes: bool,
 }
 
 impl NodeFacts {
     pub(super) fn merge(&mut self, other: Self) {
         self.name_max = self.name_max.max(other.name_max);
         self.self_size += other.self_size;
+        self.wide_ids |= other.wide_ids;
+        self.wide_sizes |= other.wide_sizes;
     }
 }
 
 impl<'c> NodeSink<'c> {
     pub(super) fn new(header: &'c Header, kernel: Kernel, edge_count: usize, slices: NodeSlices<'c>) -> Self {
-        let layout = header.layout;
-        let rest_layout = Layout {
-            kind: layout.detachedness,
-            name: edge_count,
-            id: header.trace_field.unwrap_or(edge_count),
-            self_size: edge_count,
-            ..layout
-        };
-        let (records, rest) = (Records::default(), Records::default());
-        Self { header, kernel, rest_layout, records, rest, slices, facts: NodeFacts::default() }
+        Self { header, kernel, edge_count, records: Records::default(), slices, facts: NodeFacts::default() }
+    }
+
+    /// Writes the fields that decoding does not give.
+    fn write_rest(&self, batch: &Batch<'_>, out: &mut NodeSlices<'_>) -> Option<()> {
+        let fields = self.header.layout.fields;
+        let number = |ends: &[u32], field: usize| small_number_before(batch.text, ends[field] as usize);
+        for (out, ends) in out.edges.iter_mut().zip(batch.ends.chunks_exact(fields)) {
+            *out = u32::try_from(number(ends, self.edge_count)?).ok()?;
+        }
+        for (out, ends) in out.detachedness.iter_mut().zip(batch.ends.chunks_exact(fields)) {
+            // Nearly all are zero, and what is not written to takes no memory.
+            let end = ends[self.header.layout.detachedness] as usize;
+            if batch.text[end - 1] != b'0' || batch.text[end - 2].is_ascii_digit() {
+                *out = u8::try_from(number(ends, self.header.layout.detachedness)?).unwrap_or(u8::MAX).min(3);
+            }
+        }
+        if let Some(field) = self.header.trace_field {
+            for (out, ends) in out.trace.iter_mut().zip(batch.ends.chunks_exact(fields)) {
+                *out = u32::try_from(number(ends, field)?).ok()?;
+            }
+        }
+        Some(())
     }
 
     fn fault(batch: &Batch<'_>, problem: String) -> Fault {
@@ -61,11 +79,11 @@ impl Sink for NodeSink<'_> {
 
     fn add(&mut self, batch: &Batch<'_>) -> Result<(), Fault> {
         self.kernel.decode(batch.text, batch.ends, &self.header.layout, &mut self.records);
-        self.kernel.decode(batch.text, batch.ends, &self.rest_layout, &mut self.rest);
-        if self.records.overflow || self.rest.overflow {
-            return Err(Self::fault(batch, "a number at or behind this place is too large".to_owned()));
+        let too_large = || Self::fault(batch, "a number at or behind this place is too large".to_owned());
+        if self.records.overflow {
+            return Err(too_large());
         }
-        let Some(out) = self.slices.split(self.records.len()) else {
+        let Some(mut out) = self.slices.split(self.records.len()) else {
             let problem = format!("more nodes than the {} that the header announces", crate::text::count(self.header.node_count));
             return Err(Self::fault(batch, problem));
         };
@@ -84,33 +102,27 @@ impl Sink for NodeSink<'_> {
             self.facts.name_max = (name_max, batch.offset(0));
         }
         out.name.copy_from_slice(&self.records.name);
-        write_wide(&self.records.id, out.id_low, out.id_high);
-        write_wide(&self.records.self_size, out.size_low, out.size_high);
+        self.facts.wide_ids |= write_wide(&self.records.id, out.id_low, out.id_high);
+        self.facts.wide_sizes |= write_wide(&self.records.self_size, out.size_low, out.size_high);
         self.facts.self_size += self.records.self_size.iter().map(|&size| u128::from(size)).sum::<u128>();
-        out.edges.copy_from_slice(&self.rest.name);
-        for (out, &state) in out.detachedness.iter_mut().zip(&self.rest.kind).filter(|(_, state)| **state != 0) {
-            *out = u8::try_from(state).unwrap_or(u8::MAX).min(3);
-        }
-        for (out, &trace) in out.trace.iter_mut().zip(&self.rest.id).filter(|(_, trace)| **trace != 0) {
-            *out = u32::try_from(trace)
-                .map_err(|_| Self::fault(batch, "a trace_node_id at or behind this place passes 32 bits".to_owned()))?;
-        }
-        Ok(())
+        self.write_rest(batch, &mut out).ok_or_else(too_large)
     }
 }
 
-/// Writes numbers in halves. Zeros are not written to the upper ones: the column's pages stay untouched.
-fn write_wide(numbers: &[u64], low: &mut [u32], high: &mut [u32]) {
+/// Writes numbers in halves; whether some upper one is not zero. Zeros are not written there: the column's pages stay untouched.
+fn write_wide(numbers: &[u64], low: &mut [u32], high: &mut [u32]) -> bool {
     let mut any = 0;
     for (out, &number) in low.iter_mut().zip(numbers) {
         *out = halves(number).0;
         any |= number;
     }
-    if halves(any).1 != 0 {
+    let wide = halves(any).1 != 0;
+    if wide {
         for (out, &number) in high.iter_mut().zip(numbers).filter(|(_, number)| halves(**number).1 != 0) {
             *out = halves(number).1;
         }
     }
+    wide
 }
 
 /// Hands out the columns piece by piece.
