@@ -6,8 +6,8 @@
 pub mod analysis;
 pub mod cli;
 pub mod error;
-pub mod grouping;
 pub mod graph;
+pub mod grouping;
 pub mod growth;
 pub mod identity;
 pub mod input;

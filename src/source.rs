@@ -70,7 +70,13 @@ impl Source {
                 && compression(mapped.bytes()).is_none()
             {
                 let total = Some(metadata.len());
-                return Ok(Self { path: path.to_owned(), bytes: Bytes::Mapped(SharedMap(Arc::new(mapped))), done, total, compressed: None });
+                return Ok(Self {
+                    path: path.to_owned(),
+                    bytes: Bytes::Mapped(SharedMap(Arc::new(mapped))),
+                    done,
+                    total,
+                    compressed: None,
+                });
             }
         }
         let total = metadata.is_file().then_some(metadata.len());

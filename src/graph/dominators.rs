@@ -101,7 +101,6 @@ struct Walk<'g> {
     page_rest_set: Bits,
 }
 
-
 /// No entry.
 const NONE: u32 = u32::MAX;
 

@@ -50,16 +50,8 @@ pub enum EdgeKind {
 
 impl EdgeKind {
     /// All kinds, each at its number.
-    pub const ALL: [Self; 8] = [
-        Self::Context,
-        Self::Element,
-        Self::Property,
-        Self::Internal,
-        Self::Hidden,
-        Self::Shortcut,
-        Self::Weak,
-        Self::Other,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Context, Self::Element, Self::Property, Self::Internal, Self::Hidden, Self::Shortcut, Self::Weak, Self::Other];
 
     /// The kind of V8's name for it.
     #[must_use]
@@ -372,7 +364,10 @@ pub fn check_size(nodes: u64, edges: u64, limit: Option<u64>) -> Result<(), Erro
     for (what, number) in [("nodes", nodes), ("edges", edges)] {
         if number > RECORDS_MAX {
             let number = crate::text::count(number);
-            return Err(ErrorKind::TooLarge(format!("{number} {what}; a graph holds at most {}", crate::text::count(RECORDS_MAX))));
+            return Err(ErrorKind::TooLarge(format!(
+                "{number} {what}; a graph holds at most {}",
+                crate::text::count(RECORDS_MAX)
+            )));
         }
     }
     let needed = memory_needed(nodes, edges);

@@ -134,7 +134,9 @@ fn naive_dominators(graph: &Graph) -> Vec<u32> {
         all.iter().copied().filter(|&by| by != node && !(by != 0 && reached(&edges, Some(by)).contains(&node))).collect()
     };
     (0..graph.nodes())
-        .map(|node| if node == 0 || !all.contains(&node) { 0 } else { *strict(node).iter().max_by_key(|&&by| strict(by).len()).unwrap() })
+        .map(|node| {
+            if node == 0 || !all.contains(&node) { 0 } else { *strict(node).iter().max_by_key(|&&by| strict(by).len()).unwrap() }
+        })
         .collect()
 }
 
@@ -332,7 +334,12 @@ fn plain_objects_are_named_by_their_properties() {
 fn classes_of_one_name_are_one_row_and_sizes_do_not_wrap() {
     let large = 5 << 30;
     let mut graph = program(
-        &[("closure", "f", 64), ("object", "Function", 28), ("native", "system / JSArrayBufferData", large), ("array", "", large)],
+        &[
+            ("closure", "f", 64),
+            ("object", "Function", 28),
+            ("native", "system / JSArrayBufferData", large),
+            ("array", "", large),
+        ],
         &[(1, Property, "f", 2), (1, Property, "g", 3), (1, Property, "data", 4), (3, Internal, "elements", 5)],
     );
     graph.extra_native_bytes = 7;
@@ -384,10 +391,8 @@ fn what_is_in_a_class_of_both_counts_for_nothing() {
     let sides = [&base, &current].map(|graph| devtools_keys(graph, &Detachedness::new(graph), &Interfaces::default()));
     let side = |graph, keys| Side { graph, sizes: &graph.self_size, keys };
     let found = compare(side(&base, &sides[0]), side(&current, &sides[1]));
-    let rows: BTreeMap<String, _> = found
-        .iter()
-        .map(|row| (row.key.class.clone(), (row.added, row.removed, row.added_size, row.removed_size)))
-        .collect();
+    let rows: BTreeMap<String, _> =
+        found.iter().map(|row| (row.key.class.clone(), (row.added, row.removed, row.added_size, row.removed_size))).collect();
     let expected = [("A", (1, 0, 5, 0)), ("B", (0, 1, 0, 10)), ("C", (1, 0, 10, 0)), ("global", (1, 1, 10, 10))];
     assert_eq!(rows, expected.map(|(class, sums)| (class.to_owned(), sums)).into());
 }

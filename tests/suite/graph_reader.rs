@@ -59,8 +59,9 @@ fn graphs_are_those_of_a_plain_reader_from_maps_and_streams() {
 fn traces_and_places_are_read_where_they_are() {
     let graph = read(&text(&corpus("isolates/ivm-track-s1.heapsnapshot"))).unwrap();
     assert!(graph.trace.iter().any(|&trace| trace > 0));
-    let conn = (0..graph.nodes()).filter(|&node| graph.name_of(node) == "LeakyConn" && graph.place_of(node).is_some());
-    assert_eq!(conn.count(), 20);
+    // Twenty objects and their class's constructor.
+    let located = (0..graph.nodes()).filter(|&node| graph.name_of(node) == "LeakyConn" && graph.place_of(node).is_some());
+    assert_eq!(located.count(), 21);
     let bare = read_graph(&mut Source::open(&text(&corpus("isolates/ivm-track-s1.heapsnapshot"))).unwrap(), GraphWant::default());
     let bare = bare.unwrap();
     assert!(bare.trace.is_empty() && bare.located.is_empty());
@@ -104,7 +105,7 @@ fn faults_are_refused_with_section_and_offset() {
         ("truncated-mid-meta", "file cut short?"),
         ("floats-exponents", "nodes: "),
         ("invalid-utf8-in-string", "UTF-8"),
-        ("trailing-garbage", "end of file"),
+        ("trailing-garbage", "a second JSON document follows"),
     ] {
         let content = std::fs::read(corpus(&format!("odd/{name}.heapsnapshot"))).unwrap();
         for path in [put(folder.path(), "plain.heapsnapshot", &content), streamed(&folder, &content)] {
@@ -129,7 +130,7 @@ fn edges_are_refused_if_and_only_if_verify_refuses_them() {
     let folder = folder();
     let mut rng = Rng(7);
     let mut refused = 0;
-    for _ in 0..400 {
+    for _ in 0..120 {
         let mut broken = content.clone();
         let at = edges.start + rng.below(edges.len());
         broken[at] = *rng.pick(b"0123456789,-. ]x");
@@ -146,7 +147,7 @@ fn edges_are_refused_if_and_only_if_verify_refuses_them() {
             }
         }
     }
-    assert!(refused > 100);
+    assert!(refused > 30);
 }
 
 #[test]

@@ -112,7 +112,8 @@ impl<'g> Detours<'g> {
                 return false;
             }
         }
-        if edge.kind == EdgeKind::Internal && self.ephemerons.has(edge.name)
+        if edge.kind == EdgeKind::Internal
+            && self.ephemerons.has(edge.name)
             && let Some(ephemeron) = graph.ephemeron(edge.name)
         {
             return !self.half_seen.toggle(ephemeron.pair);

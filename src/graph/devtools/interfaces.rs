@@ -138,10 +138,7 @@ impl PropertyNames<'_> {
     fn interface(&self, properties: &[u32]) -> Interface {
         let names = || properties.iter().map(|&number| &self.known[number as usize]);
         let formatted: Vec<&str> = names().map(|name| name.formatted.as_str()).collect();
-        Interface {
-            name: format!("{{{}}}", formatted.join(", ")),
-            properties: names().map(|name| name.text.clone()).collect(),
-        }
+        Interface { name: format!("{{{}}}", formatted.join(", ")), properties: names().map(|name| name.text.clone()).collect() }
     }
 }
 
@@ -176,13 +173,7 @@ impl<'g> Matcher<'g> {
             by_text.entry(name).or_insert(number);
         }
         let property = if by_text.is_empty() { HashMap::new() } else { indexes(&plain, &by_text) };
-        Self {
-            by_property: by_property(interfaces, &by_text),
-            plain,
-            property,
-            found: HashMap::new(),
-            properties: Vec::new(),
-        }
+        Self { by_property: by_property(interfaces, &by_text), plain, property, found: HashMap::new(), properties: Vec::new() }
     }
 
     /// Whether a node of type object is a plain one.

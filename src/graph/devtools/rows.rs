@@ -24,10 +24,8 @@ pub struct Row {
 pub fn rows(keys: &Keys, sizes: &Wide, dominators: &Dominators, retained: &Wide, distances: &[i32]) -> Vec<Row> {
     let member = |node: u32| (sizes.get(node) > 0).then(|| keys.of[node as usize]);
     let retained = retained_by_group(dominators, retained, keys.keys.len(), member);
-    let mut rows: Vec<Row> = (0..)
-        .zip(retained)
-        .map(|(key, retained)| Row { key, count: 0, shallow: 0, retained, distance: i32::MAX })
-        .collect();
+    let mut rows: Vec<Row> =
+        (0..).zip(retained).map(|(key, retained)| Row { key, count: 0, shallow: 0, retained, distance: i32::MAX }).collect();
     for ((&key, size), &distance) in keys.of.iter().zip(sizes.iter()).zip(distances).filter(|((_, size), _)| *size > 0) {
         let row = &mut rows[key as usize];
         row.count += 1;

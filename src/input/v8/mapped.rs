@@ -6,11 +6,11 @@
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 
+use super::document::{KEY_MAX, header};
 use super::header::Header;
 use super::strings::Index;
 use super::tally::Tally;
 use super::text::Text;
-use super::document::{KEY_MAX, header};
 use super::{Names, assemble, nodes};
 use crate::input::Want;
 use crate::scan::Kernel;

@@ -28,15 +28,7 @@ impl<'a> Text<'a> {
     /// Text that begins at an offset of the whole input.
     pub(super) fn new(input: &'a mut dyn Read, offset: u64, kernel: Kernel) -> Self {
         const { assert!(KEEP >= MARGIN) };
-        Self {
-            input,
-            buffer: vec![b' '; KEEP],
-            start: KEEP,
-            base: offset,
-            ended: false,
-            section: "file",
-            kernel,
-        }
+        Self { input, buffer: vec![b' '; KEEP], start: KEEP, base: offset, ended: false, section: "file", kernel }
     }
 
     /// Offset of the unread text in the whole input.

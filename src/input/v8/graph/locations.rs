@@ -62,27 +62,29 @@ impl LocationSink<'_> {
 }
 
 impl Sink for LocationSink<'_> {
-    // DevTools overlooks signs, and V8 has been seen to write -1 for "unknown" in neighbouring arrays.
+    // DevTools overlooks signs, and V8 writes some in the arrays of scopes next to this one.
     const SIGNED: bool = true;
 
     fn add(&mut self, batch: &Batch<'_>) -> Result<(), Fault> {
         let node_fields = self.header.layout.fields as u64;
         for (record, ends) in batch.ends.chunks_exact(self.fields.fields).enumerate() {
             let number = |field: usize| number_before(batch.text, ends[field] as usize);
-            let wrong = |field: usize, problem: String| Fault {
-                offset: batch.offset(record * self.fields.fields + field),
-                problem,
-            };
+            let wrong =
+                |field: usize, problem: String| Fault { offset: batch.offset(record * self.fields.fields + field), problem };
             let small = |field: usize| {
                 let small = number(field).and_then(|number| u32::try_from(number).ok());
                 small.ok_or_else(|| wrong(field, "the number before this place passes 32 bits".to_owned()))
             };
             let index = number(self.fields.object_index).unwrap_or(u64::MAX);
             if index / node_fields >= self.header.node_count || !index.is_multiple_of(node_fields) {
-                return Err(wrong(self.fields.object_index, format!("object_index {index} is not the beginning of a node")));
+                // Of no node: DevTools never looks it up.
+                continue;
             }
-            let place =
-                Place { script: small(self.fields.script_id)?, line: small(self.fields.line)?, column: small(self.fields.column)? };
+            let place = Place {
+                script: small(self.fields.script_id)?,
+                line: small(self.fields.line)?,
+                column: small(self.fields.column)?,
+            };
             let number = self.number(place);
             self.found.located.push((crate::graph::halves(index / node_fields).0, number));
         }
