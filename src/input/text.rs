@@ -39,24 +39,13 @@ pub(super) struct Text<'a> {
     /// What the text is part of, for messages.
     pub(super) section: &'static str,
     pub(super) kernel: Kernel,
-    /// Offset of the node with the highest name index, for the message if there are fewer strings.
-    pub(super) name_max_offset: u64,
 }
 
 impl<'a> Text<'a> {
     /// Text that begins at an offset of the whole input.
     pub(super) fn new(input: &'a mut dyn Read, offset: u64, kernel: Kernel) -> Self {
         const { assert!(KEEP >= MARGIN) };
-        Self {
-            input,
-            buffer: vec![b' '; KEEP],
-            start: KEEP,
-            base: offset,
-            ended: false,
-            section: "file",
-            kernel,
-            name_max_offset: 0,
-        }
+        Self { input, buffer: vec![b' '; KEEP], start: KEEP, base: offset, ended: false, section: "file", kernel }
     }
 
     /// Reads past a byte order mark.

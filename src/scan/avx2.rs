@@ -164,6 +164,12 @@ unsafe fn decode(text: &[u8], ends: &[u32], layout: &Layout, records: &mut Recor
             // SAFETY: see above.
             unsafe { decode_layout(text, ends, layout, records) }
         }
+        // Edges: the target in the place of the id.
+        Layout { fields: 3, kind: 0, name: 1, id: 2, self_size: 0, detachedness: 0, trace: None } => {
+            let layout = Layout { fields: 3, kind: 0, name: 1, id: 2, self_size: 0, detachedness: 0, trace: None };
+            // SAFETY: see above.
+            unsafe { decode_layout(text, ends, layout, records) }
+        }
         // SAFETY: see above.
         other => unsafe { decode_layout(text, ends, other, records) },
     }

@@ -31,7 +31,7 @@ pub use line::Line;
 pub use numbers::{Count, Layout, NumberState, Records, Stop};
 pub use strings::{StringMasks, StringState};
 
-pub use numbers::exact as number_before;
+pub use numbers::{exact as number_before, small as small_number_before};
 
 /// Bytes that must lie before the first number handed to [`Kernel::decode`].
 pub const MARGIN: usize = 16;

@@ -6,6 +6,8 @@ mod cli;
 mod expected;
 mod formats;
 mod golden;
+mod graph;
+mod graph_reader;
 mod identities;
 mod meliae;
 mod mutation;

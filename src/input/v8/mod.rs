@@ -5,7 +5,7 @@
 //! is read front to back (`front_to_back`), which accepts any order of sections and knows where an error is.
 
 use std::collections::HashMap;
-use std::io::{Read, Seek, Write};
+use std::io::Read;
 
 use crate::error::ErrorKind;
 use crate::identity::{Identity, NativeKey, Sampled};
@@ -16,15 +16,19 @@ use crate::scan::Kernel;
 use crate::snapshot::{Group, Runtime, Snapshot, native_name};
 use crate::source::Source;
 use crate::stacks::NOT_TRACKED;
+use document::{Aside, SECTIONS, missing, put_aside};
 use header::Header;
 use tally::Tally;
 use traces::{Recorded, Traces};
 use verify::Facts;
 
+mod document;
+mod graph;
 mod header;
 mod mapped;
 mod nodes;
 mod peek;
+mod records;
 mod strings;
 mod tally;
 mod traces;
@@ -32,6 +36,8 @@ mod verify;
 
 /// The format of V8's heap profiler.
 pub struct V8;
+
+pub use graph::{GraphWant, read_graph};
 
 /// Name of the format in reports.
 pub const NAME: &str = "v8";
@@ -76,21 +82,8 @@ impl InputFormat for V8 {
     }
 }
 
-/// The sections of every V8 from 7.8 on, in its order.
-const SECTIONS: [&str; 8] =
-    ["snapshot", "nodes", "edges", "trace_function_infos", "trace_tree", "samples", "locations", "strings"];
-/// Longest key of the outermost object that is looked at.
-const KEY_MAX: usize = 1 << 16;
-/// Largest header.
-const HEADER_MAX: usize = 16 << 20;
 /// A stream may hold more names than this only where it announces as many nodes; they are then found by hashing.
 const NAMES_TABLE_MAX: u64 = 1 << 26;
-
-/// A section that comes before what it depends on, put aside.
-struct Aside {
-    file: std::fs::File,
-    offset: u64,
-}
 
 /// What has been read of a file so far.
 struct Parts<'a> {
@@ -108,9 +101,9 @@ struct Parts<'a> {
     strings: u64,
     facts: Facts,
     edges_aside: Option<Aside>,
-    /// The known sections that have been read.
-    sections: Vec<Vec<u8>>,
-    /// The first key that is none of them.
+    /// A known section has been read.
+    known: bool,
+    /// The first key that is none of a snapshot's.
     stranger: Option<Vec<u8>>,
 }
 
@@ -132,92 +125,27 @@ fn front_to_back(input: &mut dyn Read, kernel: Kernel, want: Want<'_>, names_max
         strings: 0,
         facts: Facts::default(),
         edges_aside: None,
-        sections: Vec::new(),
+        known: false,
         stranger: None,
     };
-    text.skip_bom()?;
-    text.expect(b'{')?;
-    let mut separator = b',';
-    if text.peek_token()? == Some(b'}') {
-        separator = b'}';
-    } else {
-        parts.section(&mut text)?;
-    }
-    while separator == b',' && text.peek_token()? == Some(b',') {
-        text.consume(1);
-        parts.section(&mut text)?;
-    }
-    text.section = "file";
-    if text.peek_token()? != Some(b'}') {
-        return Err(text.unexpected("\",\" or \"}\""));
-    }
-    text.consume(1);
-    if let (true, Some(key)) = (parts.sections.is_empty(), &parts.stranger) {
+    document::sections(&mut text, |text, key| parts.section(text, key))?;
+    if let (false, Some(key)) = (parts.known, &parts.stranger) {
         return Err(ErrorKind::Unrecognized(foreign::unknown_object(key)));
     }
-    let warnings = trailing(&mut text)?;
+    let warnings = document::trailing(&mut text)?;
     parts.finish(&mut text, warnings)
 }
 
-/// Checks what stands behind the outermost object.
-fn trailing(text: &mut Text<'_>) -> Result<Vec<Warning>, ErrorKind> {
-    let offset = text.offset();
-    match text.peek_token()? {
-        None => Ok(Vec::new()),
-        Some(0) => {
-            let zeros = text.offset();
-            while text.peek()? == Some(0) {
-                let run = text.rest().iter().take_while(|&&b| b == 0).count();
-                text.consume(run);
-            }
-            if text.peek_token()?.is_some() {
-                return Err(text.unexpected("end of file"));
-            }
-            let message = format!("zero bytes follow the snapshot from byte {}; they were ignored", crate::text::count(zeros));
-            Ok(vec![Warning { code: "nul-padding".to_owned(), message, input: None }])
-        }
-        Some(b'{') => {
-            let problem = format!(
-                "a second JSON document follows (HeapProfiler.stopTrackingHeapObjects sends one more snapshot); \
-                 `head -c {offset}` gives the first"
-            );
-            Err(text.inconsistent(text.offset(), problem))
-        }
-        Some(_) => Err(text.unexpected("end of file")),
-    }
-}
-
 impl<'a> Parts<'a> {
-    /// Reads one key and its value.
-    fn section(&mut self, text: &mut Text<'_>) -> Result<(), ErrorKind> {
-        text.section = "file";
-        let key_offset = text.offset();
-        let key = text.short_string(KEY_MAX)?;
-        text.expect(b':')?;
-        if self.sections.contains(&key) {
-            let problem = format!("the section \"{}\" appears twice", String::from_utf8_lossy(&key));
-            return Err(text.inconsistent(key_offset, problem));
+    /// Reads the value of a key.
+    fn section(&mut self, text: &mut Text<'_>, key: &[u8]) -> Result<(), ErrorKind> {
+        let known = SECTIONS.iter().any(|section| section.as_bytes() == key);
+        self.known |= known;
+        if !known && self.stranger.is_none() {
+            self.stranger = Some(key.to_vec());
         }
-        if SECTIONS.iter().any(|section| section.as_bytes() == key) {
-            self.sections.push(key.clone());
-        } else if self.stranger.is_none() {
-            self.stranger = Some(key.clone());
-        }
-        match &key[..] {
-            b"snapshot" => {
-                text.section = "snapshot";
-                text.peek_token()?;
-                let offset = text.offset();
-                let mut raw = Limited { bytes: Vec::new(), limit: HEADER_MAX };
-                text.skip_value(&mut raw)?;
-                let header = Header::parse(&raw.bytes).map_err(|(at, problem)| {
-                    text.inconsistent(
-                        offset + at as u64,
-                        if raw.bytes.first() == Some(&b'{') { problem } else { "not an object".to_owned() },
-                    )
-                })?;
-                self.header = Some(header.wanting(self.want.stacks || self.want.verify));
-            }
+        match key {
+            b"snapshot" => self.header = Some(document::header(text)?.wanting(self.want.stacks || self.want.verify)),
             b"nodes" => {
                 text.section = "nodes";
                 if self.header.is_some() {
@@ -281,12 +209,12 @@ impl<'a> Parts<'a> {
         text.section = "nodes";
         let Some(header) = &self.header else { return Err(missing(text, "snapshot")) };
         let dense = self.names_max.min(header.node_count.saturating_mul(4).max(1 << 16)).min(NAMES_TABLE_MAX);
-        let mut tally = Tally::new(header, dense, self.want.identify);
+        let tally = Tally::new(header, dense, self.want.identify);
         text.expect(b'[')?;
-        let edge_count_sum = nodes::read(text, header, &mut tally, self.want.verify)?;
-        self.facts.nodes(edge_count_sum);
-        self.name_max_offset = text.name_max_offset;
-        self.tally = Some(tally);
+        let read = nodes::read(text, header, tally, self.want.verify)?;
+        self.facts.nodes(read.edge_count_sum);
+        self.name_max_offset = read.name_max_offset;
+        self.tally = Some(read.tally);
         Ok(())
     }
 
@@ -346,45 +274,6 @@ impl<'a> Parts<'a> {
             (Some(header), Some(tally), Some(names)) => Ok(assemble(&header, vec![tally], &names, &self.traces, warnings)),
             _ => Err(missing(text, "nodes")),
         }
-    }
-}
-
-fn missing(text: &Text<'_>, section: &str) -> ErrorKind {
-    ErrorKind::Inconsistent {
-        section: section.to_owned(),
-        offset: text.offset(),
-        problem: "the section is missing: not a V8 heap snapshot, or not a whole one".to_owned(),
-    }
-}
-
-/// Copies a value to a temporary file.
-fn put_aside(text: &mut Text<'_>) -> Result<Aside, ErrorKind> {
-    text.peek_token()?;
-    let offset = text.offset();
-    let mut file = std::io::BufWriter::new(tempfile::tempfile()?);
-    text.skip_value(&mut file)?;
-    let mut file = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-    file.rewind()?;
-    Ok(Aside { file, offset })
-}
-
-/// Collects bytes up to a limit.
-struct Limited {
-    bytes: Vec<u8>,
-    limit: usize,
-}
-
-impl Write for Limited {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if self.bytes.len() + bytes.len() > self.limit {
-            return Err(std::io::Error::other(format!("the header is larger than {} MiB", self.limit >> 20)));
-        }
-        self.bytes.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }
 

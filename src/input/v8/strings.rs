@@ -104,6 +104,21 @@ impl Index {
         None
     }
 
+    /// Where the text of the array lies, its closing bracket apart.
+    pub(super) fn range(&self) -> std::ops::Range<usize> {
+        self.start..self.end
+    }
+
+    /// Number of the string that the byte at `position` belongs to.
+    pub(super) fn at(&self, map: &[u8], kernel: Kernel, position: usize) -> u32 {
+        let stride = (position - self.start) / STRIDE;
+        let (before, mut state) = self.strides[stride];
+        let mut masks = Vec::new();
+        kernel.strings(&map[self.start + stride * STRIDE..=position], &mut state, &mut masks);
+        let begun = before + masks.iter().map(|masks| u64::from(masks.open.count_ones())).sum::<u64>();
+        u32::try_from(begun.saturating_sub(1)).unwrap_or(u32::MAX)
+    }
+
     /// Calls `found` with the raw text of each wanted string; `wanted` is ascending and below `count`.
     pub(super) fn fetch(&self, map: &[u8], kernel: Kernel, wanted: &[u32], mut found: impl FnMut(u32, &[u8])) {
         let mut masks = Vec::new();
