@@ -21,7 +21,7 @@ pub struct Dominators {
 }
 
 impl Dominators {
-    /// Computes the dominator tree over the references that keep their target alive ([`Rule`]).
+    /// Computes the dominator tree over the references that keep their target alive (`Rule`).
     ///
     /// A node that no such reference leads to counts as referenced by the root, with all that it leads to. What is left then, cycles
     /// that nothing leads to, hangs off the root node by node, and its references count for nobody else.
