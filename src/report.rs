@@ -172,6 +172,14 @@ pub struct Moved {
     pub size: u64,
 }
 
+impl Moved {
+    /// Adds more of them, at the limits of 64 bits where sums pass them.
+    pub(crate) fn add(&mut self, more: Self) {
+        self.count = self.count.saturating_add(more.count);
+        self.size = self.size.saturating_add(more.size);
+    }
+}
+
 /// Objects present in both snapshots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct Survived {
@@ -209,6 +217,35 @@ pub struct Group {
     /// At the levels `stack`, `site` and `function`: the frames of the key, innermost first; empty for what was not tracked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frames: Option<Vec<Frame>>,
+    /// Of rows that tell where objects were allocated and nothing else: what was allocated there, dead objects included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allocated: Option<Allocated>,
+    /// Of rows that grow: where most of the growth was allocated. Absent where no input tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allocated_at: Option<AllocatedAt>,
+}
+
+/// Where most of a growth was allocated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct AllocatedAt {
+    /// The stack that gained most, innermost frame first, among those that took the same way through the application's own
+    /// functions. Stacks that lead through none of these count only where all are such.
+    pub frames: Vec<Frame>,
+    /// Last count minus first of what all stacks of that way allocated.
+    pub count_delta: i64,
+    /// Last size minus first of the same, in bytes; null where sizes are unknown.
+    pub size_delta: Option<i64>,
+}
+
+/// Objects allocated since the recording of stacks began, dead ones included, per input; null where an input does not say.
+///
+/// What is alive may be more: arrays that grow and objects that are moved are not always counted.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
+pub struct Allocated {
+    /// How many.
+    pub count: Vec<Option<u64>>,
+    /// Their sizes in bytes.
+    pub size: Vec<Option<u64>>,
 }
 
 /// The rows one level below another row.
@@ -329,6 +366,9 @@ pub struct Finding {
     pub members: Vec<Member>,
     /// Groups shared with other causes, with the part this finding explains.
     pub attributed: Vec<Attributed>,
+    /// Where most of the members' growth was allocated. Absent where no input tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allocated_at: Option<AllocatedAt>,
     /// Why the growth is kept alive; null unless asked for.
     pub causes: Option<Vec<String>>,
 }

@@ -17,6 +17,7 @@ use crate::gate::baseline::{self, Baseline, Header};
 use crate::gate::values::{Day, Pattern, bytes};
 use crate::gate::{Gate, Growth, Limits, MissingBaseline, Rule, Rules, budget, judge};
 use crate::grouping::Level;
+use crate::input::Want;
 use crate::load;
 use crate::render::{Style, by_name};
 use crate::report::{self, Report, Status, Warning};
@@ -82,9 +83,9 @@ fn code(status: Status, inconclusive: Inconclusive) -> u8 {
 fn judged(args: &Check, inputs: &[load::Candidate], output: &Output, gate: &Gate<'_>) -> Result<(Series, Report), Failure> {
     let progress = Watcher::new(output.quiet);
     let drop_frames = config::drop_frames(&args.report.read)?;
-    let rules = gate.rules.groups.iter().chain(&gate.rules.assertions);
-    let levels: Vec<Level> = gate.options.by.iter().copied().chain(rules.filter_map(|rule| rule.level)).collect();
-    let want = config::want(&levels, &args.report.read, drop_frames.as_ref());
+    let want = config::want(Some(gate.options), &args.report.read, drop_frames.as_ref());
+    let mut rules = gate.rules.groups.iter().chain(&gate.rules.assertions);
+    let want = Want { names: want.names || rules.any(|rule| rule.level == Some(Level::Name)), ..want };
     let series = load::series(inputs, args.order.into(), want, &progress)?;
     drop(progress);
     let skipped = gate.skipped(&series);

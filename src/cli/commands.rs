@@ -90,7 +90,7 @@ fn analyse(command: report::Command, inputs: &[load::Candidate], order: InputOrd
     let options = config::options(command, args)?;
     let output = config::output(command, &args.output)?;
     let drop_frames = config::drop_frames(&args.read)?;
-    let want = config::want(&options.by, &args.read, drop_frames.as_ref());
+    let want = config::want(Some(&options), &args.read, drop_frames.as_ref());
     let files = open(&output)?;
     let progress = Watcher::new(output.quiet);
     let report = in_pool(output.threads, || -> Result<Report, Failure> {
@@ -138,7 +138,7 @@ fn summary(args: &Summary) -> Result<Notes, Failure> {
     let file = args.output.as_deref().map(OutputFile::open).transpose()?;
     let progress = Watcher::new(args.quiet);
     let drop_frames = config::drop_frames(&args.read)?;
-    let want = config::want(&[], &args.read, drop_frames.as_ref());
+    let want = config::want(None, &args.read, drop_frames.as_ref());
     let snapshot = in_pool(args.threads, || load::read(&args.file, want, &progress))??;
     drop(progress);
     let text = serde_json::to_vec(&crate::summary::of(&snapshot)).map(|mut text| {

@@ -69,10 +69,13 @@ pub fn drop_frames(args: &ReadArgs) -> Result<Option<DropFrames>, Failure> {
 
 /// What is wanted of every input.
 #[must_use]
-pub fn want<'a>(by: &[Level], args: &ReadArgs, drop_frames: Option<&'a DropFrames>) -> Want<'a> {
+pub fn want<'a>(rows: Option<&Options>, args: &ReadArgs, drop_frames: Option<&'a DropFrames>) -> Want<'a> {
+    let by = |wanted: fn(&Level) -> bool| rows.is_some_and(|rows| rows.by.iter().any(wanted));
+    // What grows is shown with where it was allocated.
+    let grows = rows.is_some_and(|rows| matches!(rows.command, report::Command::Diff | report::Command::Trend | report::Command::Check));
     Want {
-        stacks: by.iter().any(|level| level.is_of_stack()),
-        names: by.contains(&Level::Name),
+        stacks: grows || by(|level| level.is_of_stack()),
+        names: by(|level| *level == Level::Name),
         collapse: args.collapse,
         allow_truncated: args.allow_truncated,
         drop_frames,

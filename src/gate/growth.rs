@@ -4,6 +4,7 @@ use super::Growth;
 use super::judge::{About, Judge, number, short};
 use crate::grouping::{Level, Row, Sums, id, printable, rows};
 use crate::growth::Rule as GrowthRule;
+use crate::package::is_app;
 use crate::report::{Finding, TrendVerdict};
 use crate::series::SeriesGroup;
 use crate::text::{signed_count, signed_size};
@@ -110,6 +111,10 @@ impl<'a> Judge<'a> {
         let mut text = format!("{} {does}: {} in {} steps", short(name), grown.join(", "), number(self.given() - 1));
         if finding.members.len() > 1 {
             text.push_str(&format!(", {} types in lockstep", number(finding.members.len())));
+        }
+        let frames = finding.allocated_at.as_ref().map_or(&[][..], |at| &at.frames);
+        if let Some(frame) = frames.iter().find(|frame| is_app(frame)).or(frames.first()) {
+            text.push_str(&format!(", allocated by {}", short(&frame.text())));
         }
         if let (true, Some(loops)) = (repeated, self.gate.rules.loops) {
             text.push_str(&format!(", every step a multiple of the {loops} loops"));

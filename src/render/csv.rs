@@ -65,6 +65,7 @@ struct Sheet {
     /// Grouping levels; one alone needs no columns besides the name.
     levels: Vec<String>,
     retained: bool,
+    allocated: bool,
     change: bool,
     trend: bool,
 }
@@ -103,6 +104,7 @@ impl Sheet {
             inputs: report.inputs.len(),
             levels: if by.len() > 1 { by.clone() } else { Vec::new() },
             retained: report.groups.iter().any(|group| group.retained_size.is_some()),
+            allocated: report.groups.iter().any(|group| group.allocated.is_some()),
             change: report.command != Command::Top,
             trend: matches!(report.command, Command::Trend | Command::Check),
         }
@@ -116,6 +118,8 @@ impl Sheet {
         add(true, per_input("count"));
         add(true, per_input("self_size"));
         add(self.retained, per_input("retained_size"));
+        add(self.allocated, per_input("allocated_count"));
+        add(self.allocated, per_input("allocated_size"));
         add(self.change, CHANGE.map(Field::from).into());
         add(self.trend, TREND.map(Field::from).into());
         header
@@ -170,6 +174,12 @@ impl Sheet {
         if self.retained {
             let sizes = group.and_then(|group| group.retained_size.as_deref()).unwrap_or_default();
             fields.extend((0..self.inputs).map(|i| Field::number(sizes.get(i))));
+        }
+        if self.allocated {
+            let allocated = group.and_then(|group| group.allocated.as_ref());
+            for sums in [allocated.map(|allocated| &allocated.count), allocated.map(|allocated| &allocated.size)] {
+                fields.extend((0..self.inputs).map(|i| Field::number(sums.and_then(|sums| sums.get(i).copied().flatten()))));
+            }
         }
         if self.change {
             let change = &sums.change;

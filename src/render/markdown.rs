@@ -86,6 +86,10 @@ pub(super) fn write_finding(report: &Report, finding: &Finding, style: &Style, o
     if finding.members.len() > 1 {
         write!(out, "\n- each unit: {}", codes(&findings::units(finding, style)))?;
     }
+    if let Some(at) = &finding.allocated_at {
+        let stack = cut_code(&findings::stack_words(&at.frames, style), style);
+        write!(out, "\n- allocated by {stack} ({})", escape(&text::signed_count(at.count_delta)))?;
+    }
     writeln!(out, "\n")
 }
 

@@ -46,6 +46,8 @@ pub(super) fn group(key: &[&str], kind: &str, count: &[u64], size: &[u64], remov
         trend: None,
         breakdown: None,
         frames: None,
+        allocated: None,
+        allocated_at: None,
     }
 }
 
@@ -210,6 +212,7 @@ fn finding(
         size_growth_total: growth + attributed.iter().map(|group| group.size_growth).sum::<i64>(),
         members,
         attributed,
+        allocated_at: None,
         causes: None,
         steps: Some(steps),
     }

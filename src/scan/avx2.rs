@@ -2,13 +2,16 @@
 #![allow(unsafe_code, reason = "AVX2 intrinsics behind a token that proves AVX2 is there")]
 
 use core::arch::x86_64::{
-    __m256i, _mm_cvtsi128_si64, _mm256_andnot_si256, _mm256_castsi256_si128, _mm256_cmpeq_epi8, _mm256_extracti128_si256,
-    _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_max_epu8, _mm256_min_epu8, _mm256_movemask_epi8,
-    _mm256_or_si256, _mm256_packus_epi32, _mm256_set_epi64x, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32,
-    _mm256_srli_epi64, _mm256_sub_epi8,
+    __m128i, __m256i, _mm_cmpeq_epi8, _mm_cvtsi128_si64, _mm_loadu_si128, _mm_madd_epi16, _mm_maddubs_epi16, _mm_min_epu8,
+    _mm_movemask_epi8, _mm_packus_epi32, _mm_set1_epi8, _mm_set1_epi16, _mm_set1_epi32, _mm_shuffle_epi8, _mm_sub_epi8,
+    _mm256_andnot_si256, _mm256_castsi256_si128, _mm256_cmpeq_epi8, _mm256_extracti128_si256, _mm256_loadu_si256,
+    _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_max_epu8, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256,
+    _mm256_packus_epi32, _mm256_set_epi64x, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_srli_epi64,
+    _mm256_sub_epi8,
 };
 
 use super::block::Vector;
+use super::line::{self, Digits, Line};
 use super::numbers::{Count, Layout, NumberState, Record, Records, Stop, decode_exact, two_digits};
 use super::strings::{StringMasks, StringState};
 
@@ -40,9 +43,19 @@ impl Token {
         unsafe { with_avx2::strings(text, state, masks) }
     }
 
+    pub(super) fn line<'t>(self, text: &'t [u8], at: usize, refs: &mut Vec<u64>) -> Option<Line<'t>> {
+        // SAFETY: see count.
+        unsafe { line(self, text, at, refs) }
+    }
+
     pub(super) fn decode(self, text: &[u8], ends: &[u32], layout: &Layout, records: &mut Records) {
         // SAFETY: see count.
         unsafe { decode(text, ends, layout, records) }
+    }
+
+    pub(super) fn column(self, text: &[u8], ends: &[u32], (fields, position): (usize, usize), values: &mut Vec<u32>) -> bool {
+        // SAFETY: see count.
+        unsafe { column(text, ends, (fields, position), values) }
     }
 }
 
@@ -138,22 +151,22 @@ unsafe fn four_numbers(lanes: __m256i) -> (u64, u64, u32) {
 /// AVX2 must be present.
 #[target_feature(enable = "avx2,bmi1,lzcnt,popcnt")]
 unsafe fn decode(text: &[u8], ends: &[u32], layout: &Layout, records: &mut Records) {
-    // A plain loop: a closure would be compiled without AVX2.
-    let (mut least, mut most) = (u32::MAX, 0);
-    for &end in ends {
-        least = end.min(least);
-        most = end.max(most);
-    }
-    assert!(least as usize >= super::MARGIN && most as usize <= text.len(), "ends within the text");
+    assert!(within(text, ends), "ends within the text");
     // The layouts V8 writes, as constants.
     match *layout {
-        Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6 } => {
-            let layout = Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6 };
+        Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6, .. } => {
+            let layout = Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6, trace: None };
             // SAFETY: AVX2 is present and all ends are in range, here and below.
             unsafe { decode_layout(text, ends, layout, records) }
         }
-        Layout { fields: 6, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 5 } => {
-            let layout = Layout { fields: 6, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 5 };
+        Layout { fields: 6, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 5, .. } => {
+            let layout = Layout { fields: 6, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 5, trace: None };
+            // SAFETY: see above.
+            unsafe { decode_layout(text, ends, layout, records) }
+        }
+        // Edges: the target in the place of the id.
+        Layout { fields: 3, kind: 0, name: 1, id: 2, self_size: 0, detachedness: 0, trace: None } => {
+            let layout = Layout { fields: 3, kind: 0, name: 1, id: 2, self_size: 0, detachedness: 0, trace: None };
             // SAFETY: see above.
             unsafe { decode_layout(text, ends, layout, records) }
         }
@@ -212,4 +225,117 @@ unsafe fn four_before(text: &[u8], end: usize) -> [u8; 4] {
     debug_assert!(end >= 4 && end <= text.len());
     // SAFETY: the bytes end - 4 .. end lie in the text.
     unsafe { text.as_ptr().add(end - 4).cast::<[u8; 4]>().read_unaligned() }
+}
+
+/// See [`Kernel::line`](super::Kernel::line).
+///
+/// # Safety
+/// AVX2 must be present.
+#[target_feature(enable = "avx2,bmi1,lzcnt,popcnt")]
+unsafe fn line<'t>(token: Token, text: &'t [u8], at: usize, refs: &mut Vec<u64>) -> Option<Line<'t>> {
+    line::read(token, text, at, refs)
+}
+
+/// Shuffles that move what a register begins with to its end: the one for `n` bytes begins at `n`.
+static TO_THE_END: [u8; 32] = {
+    let mut shuffles = [0x80; 32];
+    let mut byte = 0;
+    while byte < 16 {
+        shuffles[16 + byte as usize] = byte;
+        byte += 1;
+    }
+    shuffles
+};
+
+/// Reads up to sixteen digits at once.
+impl Digits for Token {
+    #[inline(always)]
+    fn number(self, text: &[u8], at: usize) -> Option<(u64, usize)> {
+        let bytes: &[u8; 24] = text.get(at..at + 24)?.try_into().ok()?;
+        // SAFETY: the token proves AVX2; 24 bytes are readable, and 16 from each of the first 17 shuffles.
+        let (value, digits) = unsafe {
+            let value = _mm_sub_epi8(_mm_loadu_si128(bytes.as_ptr().cast()), _mm_set1_epi8(b'0'.cast_signed()));
+            let is_digit = _mm_cmpeq_epi8(_mm_min_epu8(value, _mm_set1_epi8(9)), value);
+            let digits = (!_mm_movemask_epi8(is_digit)).trailing_zeros() as usize;
+            (to_integer(_mm_shuffle_epi8(value, _mm_loadu_si128(TO_THE_END.as_ptr().add(digits).cast()))), digits)
+        };
+        if bytes[0] == b'0' && digits != 1 || digits == 0 {
+            return None;
+        }
+        if digits < 16 {
+            return Some((value, at + digits));
+        }
+        let (mut value, mut digits) = (value, digits);
+        while bytes[digits].is_ascii_digit() {
+            if digits == 19 {
+                return None;
+            }
+            value = value * 10 + u64::from(bytes[digits] - b'0');
+            digits += 1;
+        }
+        Some((value, at + digits))
+    }
+}
+
+/// Sixteen digits, the most significant one first, to an integer.
+///
+/// # Safety
+/// AVX2 must be present.
+#[inline(always)]
+unsafe fn to_integer(digits: __m128i) -> u64 {
+    // SAFETY: the caller promises AVX2.
+    let halves = unsafe {
+        let pairs = _mm_maddubs_epi16(digits, _mm_set1_epi16(0x010a));
+        let fours = _mm_madd_epi16(pairs, _mm_set1_epi32(0x0001_0064));
+        let packed = _mm_packus_epi32(fours, fours);
+        _mm_cvtsi128_si64(_mm_madd_epi16(packed, _mm_set1_epi32(0x0001_2710))).cast_unsigned()
+    };
+    (halves & 0xffff_ffff) * 100_000_000 + (halves >> 32)
+}
+
+/// Whether all ends have a margin before them and lie in the text.
+#[inline(always)]
+fn within(text: &[u8], ends: &[u32]) -> bool {
+    // A plain loop: a closure would be compiled without AVX2.
+    let (mut least, mut most) = (u32::MAX, 0);
+    for &end in ends {
+        least = end.min(least);
+        most = end.max(most);
+    }
+    least as usize >= super::MARGIN && most as usize <= text.len()
+}
+
+/// Appends one field of each record to `values`, four records at a time; false if one passes 2^32 - 1.
+///
+/// # Safety
+/// AVX2 must be present.
+#[target_feature(enable = "avx2,bmi1,lzcnt,popcnt")]
+unsafe fn column(text: &[u8], ends: &[u32], (fields, position): (usize, usize), values: &mut Vec<u32>) -> bool {
+    assert!(within(text, ends), "ends within the text");
+    let (records, old) = (ends.len() / fields, values.len());
+    values.resize(old + records, 0);
+    let mut chunks = values[old..].chunks_exact_mut(4);
+    let mut done = 0;
+    for four in &mut chunks {
+        let end = |record: usize| ends[(done + record) * fields + position] as usize;
+        // SAFETY: AVX2 is present, and every end is at least 16 and within the text.
+        let (low, high, other) = unsafe {
+            four_numbers(_mm256_set_epi64x(
+                eight_before(text, end(3)),
+                eight_before(text, end(2)),
+                eight_before(text, end(1)),
+                eight_before(text, end(0)),
+            ))
+        };
+        let short = other.to_le_bytes().iter().all(|&other| other != 0);
+        if !short {
+            break;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "the halves are meant")]
+        four.copy_from_slice(&[low as u32, (low >> 32) as u32, high as u32, (high >> 32) as u32]);
+        done += 4;
+    }
+    // What is left of the records, and all from the first long number on.
+    values.truncate(old + done);
+    super::portable::column(text, &ends[done * fields..], (fields, position), values)
 }

@@ -1,4 +1,4 @@
-//! Integers and strings out of JSON text, 64 bytes at a time.
+//! Integers and strings out of JSON text, many bytes at a time.
 //!
 //! A snapshot is almost entirely arrays of unsigned integers and one array of strings. Two facts make them fast to read:
 //!
@@ -14,6 +14,7 @@
 //! single commas, with white space anywhere between. They stop at the first other byte and leave it to the caller.
 
 mod block;
+pub mod line;
 pub mod naive;
 pub mod numbers;
 pub mod strings;
@@ -26,10 +27,11 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 mod sse2;
 
+pub use line::Line;
 pub use numbers::{Count, Layout, NumberState, Records, Stop};
 pub use strings::{StringMasks, StringState};
 
-pub use numbers::exact as number_before;
+pub use numbers::{exact as number_before, small as small_number_before};
 
 /// Bytes that must lie before the first number handed to [`Kernel::decode`].
 pub const MARGIN: usize = 16;
@@ -116,6 +118,13 @@ impl Kernel {
         dispatch!(self, ends(text, from, to, state, ends))
     }
 
+    /// Reads the line of a Python object dump that begins at `at`; None if it is not as meliae writes it, or reaches too near to
+    /// the end of the text to be read in words. References are appended to `refs`; where the result is None, some may have been.
+    #[inline]
+    pub fn line<'t>(self, text: &'t [u8], at: usize, refs: &mut Vec<u64>) -> Option<Line<'t>> {
+        dispatch!(self, line(text, at, refs))
+    }
+
     /// Decodes the records whose numbers end at `ends` (a multiple of the number of fields) into `records`.
     ///
     /// # Panics
@@ -130,6 +139,10 @@ impl Kernel {
         };
         assert!(first as usize >= MARGIN && last as usize <= text.len(), "a margin before the first number");
         dispatch!(self, decode(text, ends, layout, records));
+        records.trace.clear();
+        if let Some(trace) = layout.trace {
+            records.overflow |= !dispatch!(self, column(text, ends, (layout.fields, trace), &mut records.trace));
+        }
     }
 
     /// Appends one entry per 64 bytes of `text` to `masks`: where strings open and close. Stops at the first byte that cannot

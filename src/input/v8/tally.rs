@@ -18,10 +18,12 @@ pub(super) struct Slot {
     /// Next slot of the same name, 0 for none.
     next: u32,
     pub(super) name: u32,
+    /// The trace node that allocated its objects; 0 if that is not known or was not asked for.
+    pub(super) trace: u32,
     pub(super) count: u64,
     pub(super) self_size: u64,
     /// The part that the given id set lacks.
-    pub(super) added: Moved,
+    pub(super) lacking: Moved,
 }
 
 const DETACHED: u16 = 1 << 15;
@@ -29,6 +31,10 @@ const DETACHED: u16 = 1 << 15;
 const NOBODY: u16 = u16::MAX;
 
 impl Slot {
+    fn new(tag: u16, next: u32, name: u32, trace: u32) -> Self {
+        Self { tag, next, name, trace, count: 0, self_size: 0, lacking: Moved::default() }
+    }
+
     pub(super) fn kind(&self) -> usize {
         usize::from(self.tag & !DETACHED)
     }
@@ -67,6 +73,8 @@ pub(super) struct Tally<'a> {
     /// Slots of name indexes from `dense` on.
     far: HashMap<u32, u32>,
     dense: u32,
+    /// Slots of trace nodes.
+    traced: Traced,
     pub(super) slots: Vec<Slot>,
     pub(super) nodes: u64,
     pub(super) self_size: u64,
@@ -79,15 +87,6 @@ pub(super) struct Tally<'a> {
     pub(super) identity: Option<IdentityTally<'a>>,
 }
 
-/// How objects of the earlier snapshot are recognized.
-#[derive(Clone, Copy)]
-pub(super) enum Known<'a> {
-    /// Their ids are not above this.
-    UpTo(u64),
-    /// Their ids are in this set.
-    In(&'a IdSet),
-}
-
 /// What a worker has noted of the objects' identity.
 pub(super) struct IdentityTally<'a> {
     /// Distance of the sample, a power of two.
@@ -96,12 +95,16 @@ pub(super) struct IdentityTally<'a> {
     pub(super) sample: Vec<(u64, u32, u32)>,
     pub(super) ids: Option<IdSet>,
     pub(super) natives: HashMap<(u32, u64), u64>,
+    /// Of the objects with ids above `above`.
     pub(super) journal: Option<Vec<Segment>>,
+    pub(super) above: u64,
     /// Objects a segment of the journal has room for. Few large ones: the allocator takes a lock for each.
     segment_objects: usize,
     /// Number of odd ids.
     pub(super) odd: u64,
-    pub(super) known: Option<Known<'a>>,
+    pub(super) against: Option<&'a IdSet>,
+    /// Columns of the objects that go to the journal.
+    young: (Vec<u64>, Vec<u32>, Vec<u64>),
 }
 
 /// Objects in the sample that tells processes apart, at most about this many.
@@ -122,32 +125,34 @@ impl<'a> Tally<'a> {
         });
         let identity = match identify {
             Identify::No => None,
-            Identify::Sample => Some((false, false, None)),
-            Identify::Keep => Some((false, true, None)),
-            Identify::After(id) => Some((true, false, Some(Known::UpTo(id)))),
-            Identify::Against(ids) => Some((true, false, Some(Known::In(ids)))),
+            Identify::Sample => Some((None, None)),
+            Identify::Ids(above) => Some((Some(above), None)),
+            Identify::Against(ids) => Some((None, Some(ids))),
         };
         Self {
             rules: rules.collect(),
             heads: vec![0; header.kinds.len()],
             far: HashMap::new(),
             dense: u32::try_from(dense).unwrap_or(u32::MAX - kinds - 1),
-            slots: vec![Slot { tag: NOBODY, next: 0, name: 0, count: 0, self_size: 0, added: Moved::default() }],
+            traced: Traced::default(),
+            slots: vec![Slot::new(NOBODY, 0, 0, 0)],
             nodes: 0,
             self_size: 0,
             name_max: 0,
             odd_id_max: 0,
             foreign_ids: false,
             slot_of: Vec::new(),
-            identity: identity.map(|(ids, journal, known)| IdentityTally {
+            identity: identity.map(|(above, against)| IdentityTally {
                 stride: (header.node_count / SAMPLE).max(1).next_power_of_two(),
                 sample: Vec::new(),
-                ids: ids.then(IdSet::default),
+                ids: above.map(|_| IdSet::default()),
                 natives: HashMap::new(),
-                journal: journal.then(Vec::new),
+                journal: above.map(|_| Vec::new()),
+                above: above.unwrap_or(0),
                 segment_objects: usize::try_from(header.node_count / 8).unwrap_or(usize::MAX).min(SEGMENT),
                 odd: 0,
-                known,
+                against,
+                young: Default::default(),
             }),
         }
     }
@@ -168,6 +173,25 @@ impl<'a> Tally<'a> {
         if records.overflow {
             return Err(Fault::Overflow);
         }
+        let overflow = if records.trace.is_empty() { self.count::<false>(records) } else { self.count::<true>(records) }?;
+        let mut odd_id_max = 0;
+        for &id in &records.id {
+            odd_id_max = odd_id_max.max(if id & 1 == 1 { id } else { 0 });
+        }
+        self.odd_id_max = self.odd_id_max.max(odd_id_max);
+        let batch = Batch::of(&records.id);
+        if !self.foreign_ids && !batch.is_odd() {
+            let even = records.id.iter().zip(&records.kind).filter(|(id, _)| *id & 1 == 0);
+            self.foreign_ids = even.into_iter().any(|(_, &kind)| !self.rules[kind as usize].even_ids);
+        }
+        if let Some(identity) = &mut self.identity {
+            identity.add((batch, odd_id_max), records, &self.slot_of, &mut self.slots);
+        }
+        if overflow { Err(Fault::SumOverflow) } else { Ok(()) }
+    }
+
+    /// Finds the slot of each record and adds the record to it; true if the sum of sizes passes 2^64.
+    fn count<const TRACED: bool>(&mut self, records: &Records) -> Result<bool, Fault> {
         self.slot_of.resize(records.len(), 0);
         let (mut name_max, mut size_sum, mut overflow) = (self.name_max, self.self_size, false);
         let fields = records.kind.iter().zip(&records.name).zip(&records.self_size).zip(&records.detached);
@@ -181,6 +205,10 @@ impl<'a> Tally<'a> {
             if self.slots[slot as usize].tag != tag {
                 slot = self.find(head, tag, name & rule.mask);
             }
+            if TRACED && records.trace[i] != 0 {
+                let trace = records.trace[i];
+                slot = self.traced.get(slot, trace).unwrap_or_else(|| self.branch(slot, trace));
+            }
             let found = &mut self.slots[slot as usize];
             found.count += 1;
             found.self_size = found.self_size.wrapping_add(self_size);
@@ -192,20 +220,18 @@ impl<'a> Tally<'a> {
         self.name_max = name_max;
         self.self_size = size_sum;
         self.nodes += records.len() as u64;
-        let mut odd_id_max = self.odd_id_max;
-        for &id in &records.id {
-            odd_id_max = odd_id_max.max(if id & 1 == 1 { id } else { 0 });
-        }
-        self.odd_id_max = odd_id_max;
-        let batch = Batch::of(&records.id);
-        if !self.foreign_ids && !batch.is_odd() {
-            let even = records.id.iter().zip(&records.kind).filter(|(id, _)| *id & 1 == 0);
-            self.foreign_ids = even.into_iter().any(|(_, &kind)| !self.rules[kind as usize].even_ids);
-        }
-        if let Some(identity) = &mut self.identity {
-            identity.add(batch, records, &self.slot_of, &mut self.slots);
-        }
-        if overflow { Err(Fault::SumOverflow) } else { Ok(()) }
+        Ok(overflow)
+    }
+
+    /// A new slot for what a trace node allocated of another slot's kind and name.
+    #[cold]
+    #[inline(never)]
+    fn branch(&mut self, slot: u32, trace: u32) -> u32 {
+        let new = u32::try_from(self.slots.len()).unwrap_or(0);
+        let Slot { tag, name, .. } = self.slots[slot as usize];
+        self.slots.push(Slot::new(tag, 0, name, trace));
+        self.traced.insert(slot, trace, new);
+        new
     }
 
     /// The slot of a tag whose name's first slot is another's, or that has none yet.
@@ -232,7 +258,7 @@ impl<'a> Tally<'a> {
             slot = found.next;
         }
         let new = u32::try_from(self.slots.len()).unwrap_or(0);
-        self.slots.push(Slot { tag, next: first, name, count: 0, self_size: 0, added: Moved::default() });
+        self.slots.push(Slot::new(tag, first, name, 0));
         if dense {
             self.heads[head] = new;
         } else {
@@ -242,8 +268,63 @@ impl<'a> Tally<'a> {
     }
 }
 
+/// Slots by the slot of their kind and name and by trace node. Both are small numbers, but few of the pairs occur: a table with
+/// open addressing, at most half full.
+#[derive(Default)]
+struct Traced {
+    /// Pair, 0 for none, and its slot.
+    places: Vec<(u64, u32)>,
+    pairs: usize,
+}
+
+impl Traced {
+    const LEAST: usize = 1 << 10;
+
+    /// The pair's place, or the free one where it would stand.
+    #[inline(always)]
+    fn place(&self, pair: u64) -> usize {
+        let mask = self.places.len().wrapping_sub(1);
+        // Fibonacci hashing: the middle bits depend on all of the pair.
+        let mut at = (pair.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & mask;
+        while self.places[at].0 != pair && self.places[at].0 != 0 {
+            at = (at + 1) & mask;
+        }
+        at
+    }
+
+    fn pair(slot: u32, trace: u32) -> u64 {
+        u64::from(slot) << 32 | u64::from(trace)
+    }
+
+    #[inline(always)]
+    fn get(&self, slot: u32, trace: u32) -> Option<u32> {
+        if self.places.is_empty() {
+            return None;
+        }
+        let (found, of_pair) = self.places[self.place(Self::pair(slot, trace))];
+        (found != 0).then_some(of_pair)
+    }
+
+    fn insert(&mut self, slot: u32, trace: u32, of_pair: u32) {
+        if self.pairs * 2 >= self.places.len() {
+            let larger = vec![(0, 0); (self.places.len() * 2).max(Self::LEAST)];
+            for (pair, slot) in std::mem::replace(&mut self.places, larger) {
+                if pair != 0 {
+                    let at = self.place(pair);
+                    self.places[at] = (pair, slot);
+                }
+            }
+        }
+        let pair = Self::pair(slot, trace);
+        let at = self.place(pair);
+        self.places[at] = (pair, of_pair);
+        self.pairs += 1;
+    }
+}
+
 impl IdentityTally<'_> {
-    fn add(&mut self, batch: Batch<'_>, records: &Records, slot_of: &[u32], slots: &mut [Slot]) {
+    /// Notes records; `odd_id_max` is the highest odd id among them.
+    fn add(&mut self, (batch, odd_id_max): (Batch<'_>, u64), records: &Records, slot_of: &[u32], slots: &mut [Slot]) {
         // One column after the other: each loop is short, and its data is in the cache.
         let mask = self.stride * 2 - 1;
         for (i, &id) in records.id.iter().enumerate() {
@@ -251,20 +332,18 @@ impl IdentityTally<'_> {
                 self.sample.push((id, slot_of[i], records.name[i]));
             }
         }
-        if let Some(segment) = self.journal.as_mut().and_then(|journal| journal.last_mut()) {
-            segment.push_odd(batch, slot_of, &records.self_size);
-        }
-        let mut came = |i: usize| {
-            let added = &mut slots[slot_of[i] as usize].added;
-            added.count += 1;
-            added.size += records.self_size[i];
-        };
         if let Some(ids) = &mut self.ids {
-            let against = if let Some(Known::In(ids)) = self.known { Some(ids) } else { None };
-            ids.insert_odd(batch, against, &mut came);
+            ids.insert_odd(batch);
         }
-        if let Some(Known::UpTo(id_max)) = self.known {
-            (0..records.len()).filter(|&i| records.id[i] > id_max && records.id[i] & 1 == 1).for_each(came);
+        if odd_id_max > self.above {
+            self.note_young(batch, records, slot_of);
+        }
+        if let Some(ids) = self.against {
+            ids.for_each_lacking(batch, |i| {
+                let lacking = &mut slots[slot_of[i] as usize].lacking;
+                lacking.count += 1;
+                lacking.size += records.self_size[i];
+            });
         }
         self.odd += records.len() as u64;
         if batch.is_odd() {
@@ -276,5 +355,25 @@ impl IdentityTally<'_> {
                 *self.natives.entry((slot_of[i], records.self_size[i])).or_default() += 1;
             }
         }
+    }
+
+    /// Writes the records above the bound to the journal.
+    fn note_young(&mut self, batch: Batch<'_>, records: &Records, slot_of: &[u32]) {
+        let Some(segment) = self.journal.as_mut().and_then(|journal| journal.last_mut()) else { return };
+        if self.above == 0 {
+            return segment.push_odd(batch, slot_of, &records.self_size);
+        }
+        let (ids, slots, self_sizes) = &mut self.young;
+        ids.clear();
+        slots.clear();
+        self_sizes.clear();
+        for (i, &id) in records.id.iter().enumerate() {
+            if id > self.above {
+                ids.push(id);
+                slots.push(slot_of[i]);
+                self_sizes.push(records.self_size[i]);
+            }
+        }
+        segment.push_odd(Batch::of(ids), slots, self_sizes);
     }
 }
