@@ -1,14 +1,17 @@
 //! From a series to a report: rows, their order, what is shown, and in `trend` what keeps growing.
 
+use std::collections::BTreeSet;
+
 use regex::Regex;
 
-use crate::grouping::{Level, Row, Sums, id, main_kind, printable, rows};
+use crate::grouping::{Level, Row, Sums, allocated_at, id, main_kind, printable, rows, stacks_by_key};
 use crate::report::{
-    Change, Command, Finding, Group, Grouping, Input, Order, Parent, Report, SCHEMA, SCHEMA_VERSION, Shown, Tool, TrendVerdict,
-    Warning,
+    Allocated, Change, Command, Finding, Group, Grouping, Input, Moved, Order, Parent, Report, SCHEMA, SCHEMA_VERSION, Shown,
+    Tool, TrendVerdict, Warning,
 };
 use crate::series::Series;
-use crate::stacks::Frame;
+use crate::snapshot::Runtime;
+use crate::stacks::{Frame, NOT_TRACKED};
 use crate::text::safe_name;
 use crate::trend::{RowTrend, Trends};
 
@@ -48,6 +51,20 @@ pub enum Sort {
     Name,
 }
 
+impl Options {
+    /// Whether a row with these raw names, outermost first, is asked for.
+    #[must_use]
+    pub fn matches(&self, key: &[String]) -> bool {
+        let any = |pattern: &Regex| key.iter().any(|name| pattern.is_match(name) || pattern.is_match(&printable(name)));
+        self.focus.as_ref().is_none_or(any) && !self.ignore.as_ref().is_some_and(any)
+    }
+
+    /// Whether a command follows groups over the inputs. One snapshot has no steps to judge.
+    fn follows_growth(&self, series: &Series) -> bool {
+        self.command == Command::Trend || self.command == Command::Check && series.inputs.len() > 1
+    }
+}
+
 impl Sort {
     /// Every criterion, with the name `--sort` knows it under.
     pub const ALL: [(Self, &'static str); 6] = [
@@ -77,7 +94,7 @@ pub fn report(series: &Series, options: &Options) -> Report {
     let by = if options.by.is_empty() { vec![Level::default_of(series.runtime)] } else { options.by.clone() };
     let options = &Options { by, ..options.clone() };
     let every: Vec<usize> = (0..series.groups.len()).collect();
-    let trends = (options.command == Command::Trend).then(|| Trends::of(series));
+    let trends = options.follows_growth(series).then(|| Trends::of(series));
     let mut table = Table { series, options, trends, groups: Vec::new(), parents: Vec::new(), of: 0 };
     let wanted: Vec<usize> = every
         .iter()
@@ -85,7 +102,9 @@ pub fn report(series: &Series, options: &Options) -> Report {
         .filter(|&group| options.kinds.is_empty() || options.kinds.contains(&series.groups[group].kind))
         .collect();
     let findings = table.findings(&every);
-    let shown = table.level(0, &wanted, &[]);
+    // What was allocated is known by stack, not by type.
+    let stacks: Option<Vec<u32>> = options.kinds.is_empty().then(|| (1..).take(series.stacks.len() - 1).collect());
+    let shown = table.level(0, (&wanted, stacks.as_deref()), &[]);
     let totals = Sums::of(series, &every);
     let rest = totals.minus(&shown).totals(series);
     Report {
@@ -101,13 +120,15 @@ pub fn report(series: &Series, options: &Options) -> Report {
         parents: table.parents,
         findings,
         verdict: None,
-        warnings: warnings(series),
+        warnings: warnings(series).into_iter().chain(without_stacks(series, &options.by)).collect(),
     }
 }
 
 impl Table<'_> {
     /// Adds the rows of one level and those within them; returns the sums of the innermost rows shown.
-    fn level(&mut self, depth: usize, groups: &[usize], prefix: &[String]) -> Sums {
+    ///
+    /// `stacks` are those of the rows, where they go by nothing else.
+    fn level(&mut self, depth: usize, (groups, stacks): (&[usize], Option<&[u32]>), prefix: &[String]) -> Sums {
         let level = self.options.by[depth];
         let innermost = depth + 1 == self.options.by.len();
         let mut rows = rows(self.series, groups, level, prefix);
@@ -121,7 +142,7 @@ impl Table<'_> {
                 trend.rank = *rank;
             }
         }
-        let mut order: Vec<usize> = (0..rows.len()).filter(|&row| !innermost || self.matches(&rows[row].key)).collect();
+        let mut order: Vec<usize> = (0..rows.len()).filter(|&row| !innermost || self.options.matches(&rows[row].key)).collect();
         if innermost {
             self.of += rows.len();
         }
@@ -136,11 +157,19 @@ impl Table<'_> {
             }
             order.truncate(self.options.limit);
         }
+        let by_stack = level.goes_by_stack(self.series.runtime);
+        let stacks = stacks.filter(|_| by_stack).map(|stacks| match level {
+            // Most stacks have no row, and their keys would be long.
+            Level::Stack => rows.iter().filter_map(|row| Some((row.key.last()?.clone(), self.stacks_of(row)))).collect(),
+            _ => stacks_by_key(self.series, stacks, level),
+        });
         let mut sums = Sums::of(self.series, &[]);
         for row in order {
             let taken = Row { key: Vec::new(), members: Vec::new(), sums: Sums::default() };
             let (row, trend) = (std::mem::replace(&mut rows[row], taken), trends[row].take());
-            let group = self.group(&self.options.by[..=depth], &row, trend);
+            let stacks = stacks.as_ref().zip(row.key.last()).and_then(|(stacks, key)| stacks.get(key)).map(Vec::as_slice);
+            let allocated = stacks.and_then(|stacks| self.allocated(stacks));
+            let group = Group { allocated, ..self.group(&self.options.by[..=depth], &row, trend) };
             if innermost {
                 sums.add(&row.sums);
                 self.groups.push(group);
@@ -148,7 +177,7 @@ impl Table<'_> {
                 let place = self.parents.len();
                 let (shown_before, of_before) = (self.groups.len(), self.of);
                 self.parents.push(Parent { group, shown: Shown::default() });
-                let shown = self.level(depth + 1, &row.members, &row.key);
+                let shown = self.level(depth + 1, (&row.members, stacks), &row.key);
                 self.parents[place].shown = Shown {
                     groups: self.groups.len() - shown_before,
                     of: self.of - of_before,
@@ -160,29 +189,24 @@ impl Table<'_> {
         sums
     }
 
-    fn matches(&self, key: &[String]) -> bool {
-        let any = |pattern: &Regex| key.iter().any(|name| pattern.is_match(name) || pattern.is_match(&printable(name)));
-        self.options.focus.as_ref().is_none_or(any) && !self.options.ignore.as_ref().is_some_and(any)
-    }
-
     /// Whether a row within a row matches.
     fn any_matches(&self, depth: usize, row: &Row) -> bool {
         if self.options.focus.is_none() && self.options.ignore.is_none() {
             return true;
         }
-        rows(self.series, &row.members, self.options.by[depth], &row.key)
-            .iter()
-            .any(|row| if depth + 1 == self.options.by.len() { self.matches(&row.key) } else { self.any_matches(depth + 1, row) })
+        rows(self.series, &row.members, self.options.by[depth], &row.key).iter().any(|row| {
+            if depth + 1 == self.options.by.len() { self.options.matches(&row.key) } else { self.any_matches(depth + 1, row) }
+        })
     }
 
-    /// The order of rows: as asked for, or by size (`top`), change (`diff`), rank (`trend`); then by key.
+    /// The order of rows: as asked for, or by change (`diff`), rank (where growth is followed) or size; then by key.
     fn compare(&self, (a, rank_a): (&Row, usize), (b, rank_b): (&Row, usize)) -> std::cmp::Ordering {
         let last = |values: &[u64]| values.last().copied().unwrap_or(0);
         let by_key = || a.key.cmp(&b.key);
         let by_size =
             || last(&b.sums.self_size).cmp(&last(&a.sums.self_size)).then_with(|| last(&b.sums.count).cmp(&last(&a.sums.count)));
         let order = match (self.options.sort, self.options.command) {
-            (Some(Sort::Size), _) | (None, Command::Top | Command::Verify) => by_size(),
+            (Some(Sort::Size), _) => by_size(),
             (Some(Sort::Count), _) => last(&b.sums.count).cmp(&last(&a.sums.count)),
             (Some(Sort::SizeDelta), _) => b.sums.size_delta().cmp(&a.sums.size_delta()),
             (Some(Sort::CountDelta), _) => b.sums.count_delta().cmp(&a.sums.count_delta()),
@@ -192,7 +216,8 @@ impl Table<'_> {
                 let change = |sums: &Sums| (sums.size_delta().unsigned_abs(), sums.count_delta().unsigned_abs());
                 change(&b.sums).cmp(&change(&a.sums))
             }
-            (None, Command::Trend) => rank_a.cmp(&rank_b),
+            (None, _) if self.trends.is_some() => rank_a.cmp(&rank_b),
+            (None, _) => by_size(),
         };
         order.then_with(by_key)
     }
@@ -204,6 +229,11 @@ impl Table<'_> {
             }
             _ => None,
         };
+        let grows = match &trend {
+            Some(trend) => matches!(trend.verdict, TrendVerdict::Leak | TrendVerdict::Suspect),
+            None => self.options.command == Command::Diff && row.sums.growth(self.series) > 0,
+        };
+        let allocated_at = grows.then(|| allocated_at(self.series, &row.members)).flatten();
         Group {
             id: id(levels, &row.key),
             key: row.key.iter().map(|name| printable(name)).collect(),
@@ -216,19 +246,40 @@ impl Table<'_> {
             trend: trend.map(|trend| trend.report(self.series.inputs.len())),
             breakdown,
             frames: self.frames(levels, &row.members),
+            allocated: None,
+            allocated_at,
         }
+    }
+
+    /// The stacks of a row, other than none.
+    fn stacks_of(&self, row: &Row) -> Vec<u32> {
+        let stacks: BTreeSet<u32> = row.members.iter().map(|&group| self.series.groups[group].stack).collect();
+        stacks.into_iter().filter(|&stack| stack != NOT_TRACKED).collect()
+    }
+
+    /// What stacks allocated, if an input says.
+    fn allocated(&self, stacks: &[u32]) -> Option<Allocated> {
+        if stacks.is_empty() {
+            return None;
+        }
+        let (mut sums, mut known) = (Allocated::default(), false);
+        for input in &self.series.inputs {
+            let by_stack = &input.snapshot.allocated;
+            let mut sum = Moved::default();
+            stacks.iter().filter_map(|&stack| by_stack.get(stack as usize)).for_each(|&moved| sum.add(moved));
+            let says = !by_stack.is_empty();
+            known |= says;
+            sums.count.push(says.then_some(sum.count));
+            sums.size.push(says.then_some(sum.size));
+        }
+        known.then_some(sums)
     }
 
     /// The frames of the innermost level that shows any.
     fn frames(&self, levels: &[Level], members: &[usize]) -> Option<Vec<Frame>> {
         let level = levels.iter().rev().find(|level| matches!(level, Level::Stack | Level::Site | Level::Function))?;
         let stack = self.series.groups[*members.first()?].stack;
-        let safe = |frame: &Frame| Frame {
-            function: safe_name(&frame.function).into_owned(),
-            script: safe_name(&frame.script).into_owned(),
-            ..*frame
-        };
-        Some(level.frames(self.series, stack).map(safe).collect())
+        Some(level.frames(self.series, stack).map(Frame::safe).collect())
     }
 
     /// The findings, with the ids of the rows their members count in.
@@ -304,6 +355,33 @@ fn inputs(series: &Series) -> Vec<Input> {
 fn warnings(series: &Series) -> Vec<Warning> {
     let safe = |warning: &Warning| Warning { message: safe_name(&warning.message).into_owned(), ..warning.clone() };
     series.warnings.iter().map(safe).collect()
+}
+
+/// Warnings of inputs that do not tell where objects were allocated, if rows go by that.
+fn without_stacks(series: &Series, by: &[Level]) -> Vec<Warning> {
+    let without: Vec<usize> = (0..series.inputs.len()).filter(|&input| !series.inputs[input].has_stacks).collect();
+    if without.is_empty() || !by.iter().any(|level| level.goes_by_stack(series.runtime)) {
+        return Vec::new();
+    }
+    let how = match series.runtime {
+        Runtime::V8 => {
+            "start the process with allocation tracking on (HeapProfiler.startTrackingHeapObjects with trackAllocations in a \
+             node:inspector session; \"Allocations on timeline\" with stack traces in DevTools)"
+        }
+        Runtime::Python => "start the process with tracemalloc or memray, or dump objects with a trace,",
+        Runtime::Ruby => "start the process with ObjectSpace.trace_object_allocations_start",
+        Runtime::Java | Runtime::Untyped => "use a format that has them",
+    };
+    let warning = |which: &str, input| Warning {
+        code: "no-stacks".to_owned(),
+        message: format!("allocation stacks: none in {which}; {how} to record them"),
+        input,
+    };
+    match (without.len() == series.inputs.len(), without.len()) {
+        (true, 1) => vec![warning("this snapshot", None)],
+        (true, _) => vec![warning("these snapshots", None)],
+        _ => without.into_iter().map(|input| warning(&safe_name(&series.inputs[input].path), Some(input))).collect(),
+    }
 }
 
 /// A report that says that files are whole.

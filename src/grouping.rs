@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::report::{Change, Moved, Totals};
+use crate::package::{is_app, package};
+use crate::report::{AllocatedAt, Change, Moved, Totals};
 use crate::series::{Series, SeriesGroup, survived};
 use crate::snapshot::{Runtime, UNTRACKED};
-use crate::stacks::Frame;
+use crate::stacks::{Frame, NOT_TRACKED, UNNAMED};
 
 /// A level of grouping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub enum Level {
     Kind,
     /// The object's own name; strings and numbers by kind only.
     Name,
-    /// The whole allocation stack.
+    /// The whole allocation stack; of a deep recursion the innermost [`FRAMES_MAX`] frames.
     Stack,
     /// The innermost frame of the stack that is the program's, not the runtime's.
     Site,
@@ -26,11 +27,13 @@ pub enum Level {
     Function,
     /// The file of the site.
     Script,
+    /// The [package](package()) that the file belongs to.
+    Package,
 }
 
 impl Level {
     /// Every level, with the name `--by` knows it under.
-    pub const ALL: [(Self, &'static str); 7] = [
+    pub const ALL: [(Self, &'static str); 8] = [
         (Self::Class, "class"),
         (Self::Kind, "kind"),
         (Self::Name, "name"),
@@ -38,6 +41,7 @@ impl Level {
         (Self::Site, "site"),
         (Self::Function, "function"),
         (Self::Script, "script"),
+        (Self::Package, "package"),
     ];
 
     /// Its name.
@@ -49,7 +53,14 @@ impl Level {
     /// Whether it tells where objects were allocated.
     #[must_use]
     pub fn is_of_stack(self) -> bool {
-        matches!(self, Self::Stack | Self::Site | Self::Function | Self::Script)
+        !matches!(self, Self::Class | Self::Kind | Self::Name)
+    }
+
+    /// Whether a group's key depends on its stack alone.
+    #[must_use]
+    pub fn goes_by_stack(self, runtime: Runtime) -> bool {
+        // A summary has no stacks, but allocations without a type are named by their site.
+        self.is_of_stack() && !(self == Self::Site && runtime == Runtime::Untyped)
     }
 
     /// Whether the objects that the rule of growth judges together are always in one row.
@@ -59,7 +70,7 @@ impl Level {
             Self::Class | Self::Kind => true,
             Self::Name => runtime != Runtime::Python,
             Self::Site => runtime == Runtime::Untyped,
-            Self::Stack | Self::Function | Self::Script => false,
+            Self::Stack | Self::Function | Self::Script | Self::Package => false,
         }
     }
 
@@ -78,15 +89,23 @@ impl Level {
             Self::Kind => group.kind.clone(),
             Self::Name if runtime.is_folded(&group.kind) => format!("({})", group.kind),
             Self::Name => group.name.clone(),
-            // A summary has no stacks, but allocations without a type are named by their site.
-            Self::Site if runtime == Runtime::Untyped => group.name.clone(),
-            Self::Script => {
-                let site = series.stacks.site(group.stack);
-                site.map_or_else(|| UNTRACKED.to_owned(), |f| if f.is_native() { f.text() } else { f.script.clone() })
-            }
+            Self::Site if !self.goes_by_stack(runtime) => group.name.clone(),
+            _ => self.stack_key(series, group.stack),
+        }
+    }
+
+    /// The raw key of a stack at a level that tells where objects were allocated.
+    fn stack_key(self, series: &Series, stack: u32) -> String {
+        let Some(site) = series.stacks.site(stack) else { return UNTRACKED.to_owned() };
+        match self {
+            Self::Script if site.is_native() => site.text(),
+            Self::Script if site.script.is_empty() => UNNAMED.to_owned(),
+            Self::Script => site.script.clone(),
+            Self::Package if site.is_native() => NATIVE.to_owned(),
+            Self::Package => package(&site.script),
             _ => {
-                let frames: Vec<String> = self.frames(series, group.stack).map(Frame::text).collect();
-                if frames.is_empty() { UNTRACKED.to_owned() } else { frames.join(" < ") }
+                let frames: Vec<String> = self.frames(series, stack).map(Frame::text).collect();
+                frames.join(" < ")
             }
         }
     }
@@ -96,10 +115,16 @@ impl Level {
         let stacks = &series.stacks;
         let (whole, site, innermost) = (self == Self::Stack, self == Self::Site, self == Self::Function);
         let one = stacks.site(stack).filter(|_| site).into_iter();
-        let limit = if whole { usize::MAX } else { usize::from(innermost) };
+        let limit = if whole { FRAMES_MAX } else { usize::from(innermost) };
         one.chain(stacks.frames(stack).take(limit))
     }
 }
+
+/// Frames that tell whole stacks apart. V8 records no more than 64.
+pub const FRAMES_MAX: usize = 256;
+
+/// The package of stacks that hold nothing but functions of the runtime itself.
+const NATIVE: &str = "[native]";
 
 /// A key as a person reads it: an empty name is that of an anonymous function or object.
 #[must_use]
@@ -242,11 +267,7 @@ fn delta(values: &[u64]) -> i64 {
 /// The rows of one level among the given groups, in the order of their keys. Their keys begin with `prefix`.
 #[must_use]
 pub fn rows(series: &Series, groups: &[usize], level: Level, prefix: &[String]) -> Vec<Row> {
-    let mut members: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for &group in groups {
-        members.entry(level.key(series, &series.groups[group])).or_default().push(group);
-    }
-    members
+    members(series, groups, level)
         .into_iter()
         .map(|(key, members)| Row {
             key: prefix.iter().cloned().chain([key]).collect(),
@@ -254,6 +275,66 @@ pub fn rows(series: &Series, groups: &[usize], level: Level, prefix: &[String]) 
             members,
         })
         .collect()
+}
+
+/// The groups of each key, ascending.
+fn members(series: &Series, groups: &[usize], level: Level) -> BTreeMap<String, Vec<usize>> {
+    let mut members: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    if !level.goes_by_stack(series.runtime) {
+        for &group in groups {
+            members.entry(level.key(series, &series.groups[group])).or_default().push(group);
+        }
+        return members;
+    }
+    // Many groups share a stack, whose key is long: it is made once.
+    let stack = |group: &usize| series.groups[*group].stack;
+    let mut sorted = groups.to_vec();
+    sorted.sort_by_key(stack);
+    for same in sorted.chunk_by(|a, b| stack(a) == stack(b)) {
+        members.entry(level.stack_key(series, stack(&same[0]))).or_default().extend(same);
+    }
+    members.values_mut().for_each(|groups| groups.sort_unstable());
+    members
+}
+
+/// Where most of the growth of some groups was allocated; None where no stack of theirs grows.
+#[must_use]
+pub fn allocated_at(series: &Series, groups: &[usize]) -> Option<AllocatedAt> {
+    let mut by_stack: BTreeMap<u32, Sums> = BTreeMap::new();
+    for group in groups.iter().map(|&group| &series.groups[group]).filter(|group| group.stack != NOT_TRACKED) {
+        by_stack.entry(group.stack).or_insert_with(|| Sums::zero(series.inputs.len())).add(&group.sums);
+    }
+    let growth = |sums: &Sums| (sums.growth(series), sums.count_delta());
+    // By the frames of the application: their sums, and the stacks that have them.
+    type Ways<'s> = BTreeMap<Vec<&'s Frame>, (Sums, Vec<(u32, Sums)>)>;
+    let mut ways: Ways<'_> = BTreeMap::new();
+    for (stack, sums) in by_stack.into_iter().filter(|(_, sums)| sums.growth(series) > 0) {
+        let of_app = series.stacks.frames(stack).take(FRAMES_MAX).filter(|frame| is_app(frame)).collect();
+        let (all, stacks) = ways.entry(of_app).or_insert_with(|| (Sums::zero(series.inputs.len()), Vec::new()));
+        all.add(&sums);
+        stacks.push((stack, sums));
+    }
+    if ways.len() > 1 {
+        ways.remove(&Vec::new());
+    }
+    // Of equal ones the first.
+    let (all, stacks) = ways.into_values().reduce(|most, way| if growth(&way.0) > growth(&most.0) { way } else { most })?;
+    let most = stacks.into_iter().reduce(|most, stack| if growth(&stack.1) > growth(&most.1) { stack } else { most })?;
+    Some(AllocatedAt {
+        frames: series.stacks.frames(most.0).take(FRAMES_MAX).map(Frame::safe).collect(),
+        count_delta: all.count_delta(),
+        size_delta: series.has_sizes.then(|| all.size_delta()),
+    })
+}
+
+/// The stacks of each key, at a level that goes by them alone.
+#[must_use]
+pub fn stacks_by_key(series: &Series, stacks: &[u32], level: Level) -> BTreeMap<String, Vec<u32>> {
+    let mut by_key: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    for &stack in stacks {
+        by_key.entry(level.stack_key(series, stack)).or_default().push(stack);
+    }
+    by_key
 }
 
 /// The kind that holds most of a row's bytes in the last input (objects, where there are no bytes).

@@ -6,11 +6,14 @@
 pub mod analysis;
 pub mod cli;
 pub mod error;
+pub mod gate;
+pub mod graph;
 pub mod grouping;
 pub mod growth;
 pub mod identity;
 pub mod input;
 pub mod load;
+pub mod package;
 pub mod render;
 pub mod report;
 pub mod scan;

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicU64;
 
 use crate::error::{Error, ErrorKind};
 use crate::identity::{Agreement, Identify, agreement};
-use crate::input::{self, Sniff, Want};
+use crate::input::{self, Want};
 use crate::report::{OrderBy, Warning};
 use crate::series::{Changes, Comparison, Series, compare};
 use crate::snapshot::Snapshot;
@@ -81,7 +81,7 @@ fn directory(path: &str) -> Result<Vec<Candidate>, ErrorKind> {
         }
         let file = entry.path().to_string_lossy().into_owned();
         if let Ok(source) = Source::open(&file)
-            && input::FORMATS.iter().any(|format| format.sniff(source.head()) == Sniff::Yes)
+            && input::is_known(source.head())
         {
             names.push(file);
         }

@@ -35,7 +35,7 @@ pub struct Report {
     /// Subtotals of nested groupings, outer levels first; empty when `--by` names one level.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parents: Vec<Parent>,
-    /// Groups that grow in lockstep, strongest first. Empty except in `trend`.
+    /// Groups that grow in lockstep, strongest first. Empty except in `trend` and `check`.
     pub findings: Vec<Finding>,
     /// How much of everything `groups` shows.
     pub shown: Shown,
@@ -69,6 +69,8 @@ pub enum Command {
     Diff,
     /// What keeps growing over three or more.
     Trend,
+    /// The gate of a build: `trend` (for one snapshot `top`) with a verdict.
+    Check,
     /// Whether files are whole and consistent.
     Verify,
 }
@@ -170,6 +172,14 @@ pub struct Moved {
     pub size: u64,
 }
 
+impl Moved {
+    /// Adds more of them, at the limits of 64 bits where sums pass them.
+    pub(crate) fn add(&mut self, more: Self) {
+        self.count = self.count.saturating_add(more.count);
+        self.size = self.size.saturating_add(more.size);
+    }
+}
+
 /// Objects present in both snapshots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct Survived {
@@ -207,6 +217,35 @@ pub struct Group {
     /// At the levels `stack`, `site` and `function`: the frames of the key, innermost first; empty for what was not tracked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frames: Option<Vec<Frame>>,
+    /// Of rows that tell where objects were allocated and nothing else: what was allocated there, dead objects included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allocated: Option<Allocated>,
+    /// Of rows that grow: where most of the growth was allocated. Absent where no input tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allocated_at: Option<AllocatedAt>,
+}
+
+/// Where most of a growth was allocated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct AllocatedAt {
+    /// The stack that gained most, innermost frame first, among those that took the same way through the application's own
+    /// functions. Stacks that lead through none of these count only where all are such.
+    pub frames: Vec<Frame>,
+    /// Last count minus first of what all stacks of that way allocated.
+    pub count_delta: i64,
+    /// Last size minus first of the same, in bytes; null where sizes are unknown.
+    pub size_delta: Option<i64>,
+}
+
+/// Objects allocated since the recording of stacks began, dead ones included, per input; null where an input does not say.
+///
+/// What is alive may be more: arrays that grow and objects that are moved are not always counted.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
+pub struct Allocated {
+    /// How many.
+    pub count: Vec<Option<u64>>,
+    /// Their sizes in bytes.
+    pub size: Vec<Option<u64>>,
 }
 
 /// The rows one level below another row.
@@ -315,6 +354,8 @@ pub struct Finding {
     pub constant: bool,
     /// True if later steps are smaller than earlier ones.
     pub slowing: bool,
+    /// True for growth of the runtime itself (code, feedback, shapes), which fails no build.
+    pub runtime: bool,
     /// Bytes the members gained from the first input to the last.
     pub size_growth: i64,
     /// Bytes the members gained in each step.
@@ -325,6 +366,9 @@ pub struct Finding {
     pub members: Vec<Member>,
     /// Groups shared with other causes, with the part this finding explains.
     pub attributed: Vec<Attributed>,
+    /// Where most of the members' growth was allocated. Absent where no input tells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allocated_at: Option<AllocatedAt>,
     /// Why the growth is kept alive; null unless asked for.
     pub causes: Option<Vec<String>>,
 }
@@ -364,12 +408,65 @@ pub struct Attributed {
 }
 
 /// The verdict of `check`.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Verdict {
-    /// `pass`, `fail` or `inconclusive`.
-    pub status: &'static str,
-    /// Why.
-    pub reasons: Vec<Warning>,
+    /// The outcome: `fail` if anything failed, else `inconclusive` if anything could not be told.
+    pub status: Status,
+    /// Why it is not a pass: what failed, then what could not be told. Empty for a pass.
+    pub reasons: Vec<Reason>,
+    /// What was checked, whether it held or not.
+    pub checks: Vec<Check>,
+}
+
+/// An outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Everything checked holds.
+    Pass,
+    /// A budget or a rule of growth is violated.
+    Fail,
+    /// The inputs do not tell.
+    Inconclusive,
+}
+
+/// Why a verdict is not a pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Reason {
+    /// `fail` or `inconclusive`.
+    pub status: Status,
+    /// Stable identifier, words joined by hyphens: `leak`, `max-growth`, `too-few-snapshots` and others.
+    pub code: String,
+    /// A sentence, safe to print.
+    pub message: String,
+    /// Id of the (kind, name) group that heads the finding, or of the row; null where it is about the heap or the inputs.
+    pub group: Option<String>,
+    /// Name of the type or row, or path of the input; safe to print.
+    pub name: Option<String>,
+    /// Rank of the finding it is about.
+    pub finding: Option<usize>,
+    /// Where the rule stands that was violated; null where it comes from the command line.
+    pub rule: Option<Place>,
+}
+
+/// A place in a budget.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Place {
+    /// The file's path from the working folder.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+}
+
+/// Something that was checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Check {
+    /// Stable identifier, the `code` of its reasons.
+    pub code: String,
+    /// What has to hold, safe to print.
+    pub name: String,
+    /// Whether it does.
+    pub status: Status,
 }
 
 /// Something a reader of the figures has to know.

@@ -7,17 +7,19 @@ use crate::grouping::Sums;
 use crate::load::Loaded;
 use crate::report::{Moved, OrderBy, Survived, Warning};
 use crate::snapshot::{Runtime, Snapshot};
-use crate::stacks::Stacks;
+use crate::stacks::{NOT_TRACKED, Stacks};
 
 /// What one input contributes, without its groups.
 #[derive(Debug)]
 pub struct Input {
     /// The path as given.
     pub path: String,
-    /// The snapshot's facts; its groups have moved into the series.
+    /// The snapshot's facts; its groups and stacks have moved into the series, and `allocated` goes by its stacks.
     pub snapshot: Snapshot,
     /// Number of its process, if ids tell.
     pub process: Option<u32>,
+    /// Whether it tells of any object where it was allocated.
+    pub has_stacks: bool,
 }
 
 /// Snapshots in order.
@@ -89,21 +91,27 @@ pub fn compare(first: &Snapshot, last: &Snapshot) -> Comparison {
     // Every survivor has an old id; if there are as many old ids as survivors, no old id is new.
     let none_is_new = |added: &Vec<Moved>| earlier.odd - sum(&removed) == later.odd - sum(added);
     let Some(mut added) = later.lacking.clone().or_else(|| young().filter(none_is_new)) else { return Comparison::IdsFall };
-    let natives = |snapshot: &'_ Snapshot| -> BTreeMap<(String, u64), (u32, u64)> {
-        let natives = snapshot.identity.iter().flat_map(|identity| &identity.natives);
+    // A kind and name may be several groups, one a stack.
+    type Natives = BTreeMap<(String, u64), Vec<(u32, u64)>>;
+    let natives = |snapshot: &'_ Snapshot| -> Natives {
+        let mut natives = Natives::new();
+        for &(key, count) in snapshot.identity.iter().flat_map(|identity| &identity.natives) {
+            let Some(group) = snapshot.groups.get(key.group as usize) else { continue };
+            let name = format!("{}\0{}", group.kind, group.name);
+            natives.entry((name, key.self_size)).or_default().push((key.group, count));
+        }
         natives
-            .filter_map(|&(key, count)| {
-                let group = snapshot.groups.get(key.group as usize)?;
-                Some(((format!("{}\0{}", group.kind, group.name), key.self_size), (key.group, count)))
-            })
-            .collect()
     };
     let (before, after) = (natives(first), natives(last));
-    let surplus = |of: &BTreeMap<(String, u64), (u32, u64)>, over: &BTreeMap<(String, u64), (u32, u64)>, into: &mut [Moved]| {
-        for (key, &(group, count)) in of {
-            let surplus = count.saturating_sub(over.get(key).map_or(0, |&(_, count)| count));
-            into[group as usize].count += surplus;
-            into[group as usize].size += surplus * key.1;
+    let surplus = |of: &Natives, over: &Natives, into: &mut [Moved]| {
+        for (key, groups) in of {
+            let mut stay: u64 = over.get(key).into_iter().flatten().map(|&(_, count)| count).sum();
+            for &(group, count) in groups {
+                let surplus = count.saturating_sub(stay);
+                stay = stay.saturating_sub(count);
+                into[group as usize].count += surplus;
+                into[group as usize].size += surplus * key.1;
+            }
         }
     };
     surplus(&after, &before, &mut added);
@@ -129,7 +137,13 @@ impl Series {
                 ..Sums::default()
             };
             // A stack is known by its frames: its number in a file means nothing in another.
-            let numbers = stacks.graft(&std::mem::take(&mut snapshot.stacks));
+            let numbers = stacks.graft(std::mem::take(&mut snapshot.stacks));
+            let mut allocated = vec![Moved::default(); if snapshot.allocated.is_empty() { 0 } else { stacks.len() }];
+            for (stack, moved) in std::mem::take(&mut snapshot.allocated).into_iter().enumerate() {
+                allocated[numbers[stack] as usize].add(moved);
+            }
+            snapshot.allocated = allocated;
+            let has_stacks = snapshot.groups.iter().any(|group| group.stack != NOT_TRACKED);
             let more = std::mem::take(&mut snapshot.groups).into_iter().enumerate().map(|(number, group)| {
                 let mut sums = Sums { count: vec![0; n], self_size: vec![0; n], ..moved(number) };
                 sums.count[i] = group.count;
@@ -142,9 +156,35 @@ impl Series {
             }
             groups = merge(groups, more);
             snapshot.identity = None;
-            inputs.push(Input { path, snapshot, process });
+            inputs.push(Input { path, snapshot, process, has_stacks });
         }
         Self { inputs, order_by, groups, has_changes: changes.is_some(), has_sizes, runtime, stacks, warnings }
+    }
+
+    /// The series without its first inputs; the last one stays. What came and went was told from the first, and is no longer known.
+    #[must_use]
+    pub fn without_first(mut self, inputs: usize) -> Self {
+        let skip = inputs.min(self.inputs.len().saturating_sub(1));
+        if skip == 0 {
+            return self;
+        }
+        self.inputs.drain(..skip);
+        for sums in self.groups.iter_mut().map(|group| &mut group.sums) {
+            sums.count.drain(..skip);
+            sums.self_size.drain(..skip);
+            (sums.added, sums.removed) = Default::default();
+        }
+        self.groups.retain(|group| group.sums.count.iter().any(|&count| count > 0));
+        self.has_changes = false;
+        self.warnings.retain_mut(|warning| match warning.input {
+            Some(input) if input < skip => false,
+            Some(input) => {
+                warning.input = Some(input - skip);
+                true
+            }
+            None => true,
+        });
+        self
     }
 }
 

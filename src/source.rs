@@ -7,23 +7,24 @@
 //! any mixture of bytes. No reader here relies on bytes staying equal between two looks for its memory safety, only for its
 //! result, and [`Source::unchanged`] is asked before a result is used: length or time of the last change differ, or a page was
 //! missing, and the result is an error instead.
-#![allow(unsafe_code, reason = "the memory map and the handler for pages that vanish from it")]
+#![allow(unsafe_code, reason = "the memory map, the handler for pages that vanish from it, and advice on pages")]
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::SystemTime;
 
 use memmap2::Mmap;
 
 use crate::error::ErrorKind;
 
-/// How much a decompressing thread hands over at a time, and how many such blocks may wait.
-const BLOCK: usize = 256 << 10;
-const BLOCKS_WAITING: usize = 8;
+/// How much a decompressing thread hands over at a time, and how many such blocks there are: scanning is the faster of the two, and
+/// with small blocks the time to wake its thread is a tenth of the whole.
+const BLOCK: usize = 2 << 20;
+const BLOCKS: usize = 4;
 /// How much of a stream is looked at to tell its format.
 const HEAD: usize = 16 << 10;
 
@@ -41,7 +42,7 @@ pub struct Source {
 }
 
 enum Bytes {
-    Mapped(Mapped),
+    Mapped(SharedMap),
     Stream { head: Vec<u8>, rest: Box<dyn Read + Send> },
     Taken,
 }
@@ -70,7 +71,13 @@ impl Source {
                 && compression(mapped.bytes()).is_none()
             {
                 let total = Some(metadata.len());
-                return Ok(Self { path: path.to_owned(), bytes: Bytes::Mapped(mapped), done, total, compressed: None });
+                return Ok(Self {
+                    path: path.to_owned(),
+                    bytes: Bytes::Mapped(SharedMap(Arc::new(mapped))),
+                    done,
+                    total,
+                    compressed: None,
+                });
             }
         }
         let total = metadata.is_file().then_some(metadata.len());
@@ -110,7 +117,7 @@ impl Source {
     #[must_use]
     pub fn head(&self) -> &[u8] {
         match &self.bytes {
-            Bytes::Mapped(mapped) => mapped.bytes(),
+            Bytes::Mapped(map) => map,
             Bytes::Stream { head, .. } => head,
             Bytes::Taken => &[],
         }
@@ -119,15 +126,24 @@ impl Source {
     /// The whole content, if it is mapped.
     #[must_use]
     pub fn mapped(&self) -> Option<&[u8]> {
-        if let Bytes::Mapped(mapped) = &self.bytes { Some(mapped.bytes()) } else { None }
+        if let Bytes::Mapped(map) = &self.bytes { Some(map) } else { None }
     }
 
-    /// The content as a stream from the beginning. A stream can be taken once.
+    /// The map, to be kept when the source is gone.
+    #[must_use]
+    pub fn shared_map(&self) -> Option<SharedMap> {
+        if let Bytes::Mapped(map) = &self.bytes { Some(map.clone()) } else { None }
+    }
+
+    /// The content as a stream from the beginning. What is no map can be taken once.
     pub fn take_stream(&mut self) -> Box<dyn Read + Send> {
+        if let Bytes::Mapped(map) = &self.bytes {
+            let input = MappedReader { map: map.clone(), at: 0 };
+            return Box::new(Counted { input, done: Arc::clone(&self.done) });
+        }
         match std::mem::replace(&mut self.bytes, Bytes::Taken) {
             Bytes::Stream { head, rest } => Box::new(io::Cursor::new(head).chain(rest)),
-            Bytes::Mapped(mapped) => Box::new(MappedReader { mapped, at: 0 }),
-            Bytes::Taken => Box::new(io::empty()),
+            _ => Box::new(io::empty()),
         }
     }
 
@@ -136,7 +152,7 @@ impl Source {
     /// # Errors
     /// [`ErrorKind::Changed`].
     pub fn unchanged(&self) -> Result<(), ErrorKind> {
-        if let Bytes::Mapped(mapped) = &self.bytes { mapped.unchanged() } else { Ok(()) }
+        if let Bytes::Mapped(map) = &self.bytes { map.0.unchanged() } else { Ok(()) }
     }
 
     /// Bytes of the input as stored: all of a file, what has been read of a stream.
@@ -211,52 +227,100 @@ impl Read for Labelled {
 }
 
 /// Reads ahead on a thread of its own, so that unpacking and scanning run side by side.
+///
+/// Blocks go round: one that has been read is filled anew, so that a long stream touches the same few pages from its beginning to
+/// its end.
 struct Pipelined {
-    blocks: Receiver<io::Result<Vec<u8>>>,
-    block: Vec<u8>,
+    blocks: Receiver<io::Result<Block>>,
+    empty: SyncSender<Box<[u8]>>,
+    block: Block,
     at: usize,
 }
 
+/// A stretch of a stream, at the beginning of a larger allocation.
+#[derive(Default)]
+struct Block {
+    bytes: Box<[u8]>,
+    len: usize,
+}
+
 impl Pipelined {
-    fn new(mut input: Box<dyn Read + Send>) -> Self {
-        let (sender, blocks) = sync_channel(BLOCKS_WAITING);
-        std::thread::spawn(move || {
-            loop {
-                let mut block = Vec::with_capacity(BLOCK);
-                let result = (&mut input).take(BLOCK as u64).read_to_end(&mut block);
-                let ended = result.is_err() || block.is_empty();
-                // The reader has gone when nobody waits for blocks any more.
-                if sender.send(result.map(|_| block)).is_err() || ended {
-                    return;
-                }
-            }
-        });
-        Self { blocks, block: Vec::new(), at: 0 }
+    fn new(input: Box<dyn Read + Send>) -> Self {
+        let (sender, blocks) = sync_channel(BLOCKS);
+        let (empty, empties) = sync_channel(BLOCKS);
+        for _ in 0..BLOCKS {
+            // The channel has room for every block there is.
+            let _ = empty.try_send(vec![0; BLOCK].into_boxed_slice());
+        }
+        std::thread::spawn(move || read_ahead(input, &empties, &sender));
+        Self { blocks, empty, block: Block::default(), at: 0 }
     }
+}
+
+/// Fills blocks until the input ends or fails, or until nobody waits for them any more.
+fn read_ahead(mut input: Box<dyn Read + Send>, empties: &Receiver<Box<[u8]>>, blocks: &SyncSender<io::Result<Block>>) {
+    for mut bytes in empties {
+        let filled = fill(&mut input, &mut bytes);
+        let ended = !matches!(filled, Ok(len) if len > 0);
+        if blocks.send(filled.map(|len| Block { bytes, len })).is_err() || ended {
+            return;
+        }
+    }
+}
+
+/// Reads until the buffer is full or the input ends. Returns how much was read.
+fn fill(input: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match input.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
 }
 
 impl Read for Pipelined {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.block.len() {
-            self.block = self.blocks.recv().unwrap_or_else(|_| Ok(Vec::new()))?;
+        if self.at == self.block.len {
+            let next = self.blocks.recv().unwrap_or_else(|_| Ok(Block::default()))?;
+            let read = std::mem::replace(&mut self.block, next);
             self.at = 0;
+            if !read.bytes.is_empty() {
+                // The thread is gone at the end of the stream.
+                let _ = self.empty.try_send(read.bytes);
+            }
         }
-        let n = buffer.len().min(self.block.len() - self.at);
-        buffer[..n].copy_from_slice(&self.block[self.at..self.at + n]);
+        let n = buffer.len().min(self.block.len - self.at);
+        buffer[..n].copy_from_slice(&self.block.bytes[self.at..self.at + n]);
         self.at += n;
         Ok(n)
     }
 }
 
+/// A mapped file's content, for as long as anyone needs it.
+#[derive(Clone)]
+pub struct SharedMap(Arc<Mapped>);
+
+impl std::ops::Deref for SharedMap {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.0.bytes()
+    }
+}
+
 /// Reads a map like a stream.
 struct MappedReader {
-    mapped: Mapped,
+    map: SharedMap,
     at: usize,
 }
 
 impl Read for MappedReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let rest = &self.mapped.bytes()[self.at..];
+        let rest = &self.map[self.at..];
         let n = buffer.len().min(rest.len());
         buffer[..n].copy_from_slice(&rest[..n]);
         self.at += n;
@@ -296,6 +360,26 @@ impl Mapped {
         }
         Ok(())
     }
+}
+
+/// Asks for huge pages under a large column that is about to be filled: what is read at random then misses the page table less.
+///
+/// Where the system has none, or does not want to, nothing changes.
+pub(crate) fn prefer_huge_pages<T>(column: &Vec<T>) {
+    #[cfg(target_os = "linux")]
+    {
+        const HUGE: usize = 2 << 20;
+        let start = (column.as_ptr() as usize).next_multiple_of(HUGE);
+        let end = column.as_ptr() as usize + column.capacity() * size_of::<T>();
+        if end > start {
+            // SAFETY: the range lies in the column's own allocation, and the advice changes no content. A refusal is no error.
+            unsafe {
+                libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_HUGEPAGE);
+            }
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = column;
 }
 
 #[cfg(unix)]

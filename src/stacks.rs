@@ -28,9 +28,11 @@ impl Frame {
     pub fn text(&self) -> String {
         let Self { function, script, line, column } = self;
         let named = if function.is_empty() { "(anonymous)" } else { function };
-        match (script.is_empty(), *line, *column) {
+        let is_native = self.is_native();
+        let script = if script.is_empty() { UNNAMED } else { script };
+        match (is_native, *line, *column) {
             (true, ..) => named.to_owned(),
-            (_, 0, _) if function.is_empty() => script.clone(),
+            (_, 0, _) if function.is_empty() => script.to_owned(),
             (_, 0, _) => format!("{script} {function}"),
             (_, line, 0) if function.is_empty() => format!("{script}:{line}"),
             (_, line, 0) => format!("{script}:{line} {function}"),
@@ -38,12 +40,23 @@ impl Frame {
         }
     }
 
-    /// Whether it is of no script: a function of the runtime itself.
+    /// The frame with names that are safe to print.
+    #[must_use]
+    pub fn safe(&self) -> Self {
+        let safe = |name: &str| crate::text::safe_name(name).into_owned();
+        Self { function: safe(&self.function), script: safe(&self.script), ..*self }
+    }
+
+    /// Whether it is of no script: a function of the runtime itself, such as `push` or the constructor `Map`. Scripts may have no
+    /// name (`eval`), but their functions have a place.
     #[must_use]
     pub fn is_native(&self) -> bool {
-        self.script.is_empty()
+        self.script.is_empty() && self.line == 0
     }
 }
+
+/// What stands for the name of a script that has none.
+pub const UNNAMED: &str = "(unnamed)";
 
 /// Which of the innermost frames are of the recording, not of the program.
 #[derive(Debug, Clone)]
@@ -62,6 +75,8 @@ pub const NOT_TRACKED: u32 = 0;
 pub struct Stacks {
     frames: Vec<Frame>,
     nodes: Vec<Node>,
+    /// By stack: the one whose innermost frame is its site, [`NOT_TRACKED`] if all frames are native.
+    sites: Vec<u32>,
     frame_ids: HashMap<Frame, u32>,
     node_ids: HashMap<Node, u32>,
 }
@@ -77,38 +92,55 @@ struct Node {
 impl Default for Stacks {
     fn default() -> Self {
         let root = Node { parent: NOT_TRACKED, frame: u32::MAX };
-        Self { frames: Vec::new(), nodes: vec![root], frame_ids: HashMap::new(), node_ids: HashMap::new() }
+        Self {
+            frames: Vec::new(),
+            nodes: vec![root],
+            sites: vec![NOT_TRACKED],
+            frame_ids: HashMap::new(),
+            node_ids: HashMap::new(),
+        }
     }
 }
 
 impl Stacks {
-    /// The stack of a frame called from `parent`. Past 2^32 - 1 stacks, which no memory holds, the parent itself.
+    /// The stack of a frame called from `parent`.
     pub fn push(&mut self, parent: u32, frame: Frame) -> u32 {
-        let Ok(next) = u32::try_from(self.frames.len()) else { return parent };
-        let frame = match self.frame_ids.get(&frame) {
-            Some(&known) => known,
-            None => {
-                self.frames.push(frame.clone());
-                self.frame_ids.insert(frame, next);
-                next
-            }
-        };
-        self.child(parent, frame)
+        let frame = self.frame(frame);
+        self.called_from(parent, frame)
     }
 
-    fn child(&mut self, parent: u32, frame: u32) -> u32 {
+    /// The number of a frame.
+    pub fn frame(&mut self, frame: Frame) -> u32 {
+        if let Some(&known) = self.frame_ids.get(&frame) {
+            return known;
+        }
+        let next = u32::try_from(self.frames.len()).unwrap_or(u32::MAX);
+        self.frames.push(frame.clone());
+        self.frame_ids.insert(frame, next);
+        next
+    }
+
+    /// The stack of a [frame](Self::frame) called from `parent`. Past 2^32 - 1 stacks, which no memory holds, the parent itself.
+    pub fn called_from(&mut self, parent: u32, frame: u32) -> u32 {
         let (node, Ok(next)) = (Node { parent, frame }, u32::try_from(self.nodes.len())) else { return parent };
         *self.node_ids.entry(node).or_insert_with(|| {
             self.nodes.push(node);
+            let native = self.frames.get(frame as usize).is_none_or(Frame::is_native);
+            self.sites.push(if native { self.sites[parent as usize] } else { next });
             next
         })
     }
 
     /// Takes in all stacks of another set; returns the new number of each.
-    pub fn graft(&mut self, other: &Self) -> Vec<u32> {
+    pub fn graft(&mut self, other: Self) -> Vec<u32> {
+        if self.is_empty() {
+            *self = other;
+            return (0..).take(self.nodes.len()).collect();
+        }
+        let frames: Vec<u32> = other.frames.iter().map(|frame| self.frame(frame.clone())).collect();
         let mut numbers = vec![NOT_TRACKED; other.nodes.len()];
         for (old, node) in other.nodes.iter().enumerate().skip(1) {
-            numbers[old] = self.push(numbers[node.parent as usize], other.frames[node.frame as usize].clone());
+            numbers[old] = self.called_from(numbers[node.parent as usize], frames[node.frame as usize]);
         }
         numbers
     }
@@ -131,10 +163,11 @@ impl Stacks {
         std::iter::successors(up(stack), move |node| up(node.parent)).map(|node| &self.frames[node.frame as usize])
     }
 
-    /// The innermost frame of a stack that is of a script; where none is, the innermost.
+    /// The innermost frame of a stack that is not [native](Frame::is_native); where all are, the innermost.
     #[must_use]
     pub fn site(&self, stack: u32) -> Option<&Frame> {
-        self.frames(stack).find(|frame| !frame.is_native()).or_else(|| self.frames(stack).next())
+        let site = self.sites.get(stack as usize).copied().filter(|&site| site != NOT_TRACKED);
+        self.frames(site.unwrap_or(stack)).next()
     }
 
     /// The number of each stack without the frames of the recording.
@@ -177,6 +210,7 @@ mod tests {
         assert_eq!(frame("run", "svc/agent.py", 50, 0).text(), "svc/agent.py:50 run");
         assert_eq!(frame("", "svc/agent.py", 50, 0).text(), "svc/agent.py:50");
         assert_eq!(frame("Buffer.alloc", "", 0, 0).text(), "Buffer.alloc");
+        assert_eq!(frame("Msg$encode", "", 3, 27).text(), "Msg$encode (unnamed):3:27");
     }
 
     #[test]
@@ -196,7 +230,7 @@ mod tests {
         assert!(shown(&stacks, stacks.without(&DropFrames::Count(3))[recorded as usize]).is_empty());
         let mut other = Stacks::default();
         let lone = chain(&mut other, &[work]);
-        let numbers = other.graft(&stacks);
+        let numbers = other.graft(stacks.clone());
         assert_eq!(shown(&other, numbers[nested as usize]), ["record", "record", "run"]);
         assert_eq!(shown(&other, lone), ["work"]);
     }

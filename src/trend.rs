@@ -1,8 +1,8 @@
 //! What keeps growing: the rule of [`growth`](crate::growth) over the groups of a series, and its verdicts on rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::grouping::{Level, Row, Sums, id, main_kind, printable};
+use crate::grouping::{Level, Row, Sums, allocated_at, id, main_kind, printable, rows};
 use crate::growth::{GroupSeries, Judgement, Measures, Rule};
 use crate::report::{Attributed, Breakdown, Finding, Group, Member, Shown, Trend, TrendVerdict};
 use crate::series::{Series, SeriesGroup};
@@ -146,19 +146,19 @@ impl Trends {
             let kind = &series.groups[member].kind;
             series.runtime == Runtime::V8 && !matches!(kind.as_str(), "object" | "native") && !series.runtime.is_folded(kind)
         });
-        if !flagged || !mute || row.members.len() < 2 {
+        if !flagged || !mute {
             return None;
         }
-        let mut rows: Vec<(Row, RowTrend)> = row
-            .members
-            .iter()
-            .map(|&member| {
-                let sums = series.groups[member].sums.clone();
-                let trend = self.whole(series, &[member], &sums);
-                let key = row.key.iter().cloned().chain([Level::Name.key(series, &series.groups[member])]).collect();
-                (Row { key, members: vec![member], sums }, trend)
+        let mut rows: Vec<(Row, RowTrend)> = rows(series, &row.members, Level::Name, &row.key)
+            .into_iter()
+            .map(|row| {
+                let trend = self.whole(series, &row.members, &row.sums);
+                (row, trend)
             })
             .collect();
+        if rows.len() < 2 {
+            return None;
+        }
         rows.sort_by(|(a, trend_a), (b, trend_b)| {
             let flagged = |trend: &RowTrend| (trend.finding.unwrap_or(usize::MAX), trend.verdict);
             let order = flagged(trend_a).cmp(&flagged(trend_b));
@@ -177,6 +177,12 @@ impl Trends {
         }
         let rest = row.sums.minus(&shown).totals(series);
         Some(Breakdown { by: Level::Name.label().to_owned(), shown: Shown { groups: groups.len(), of, rest }, groups })
+    }
+
+    /// The groups of a finding's members.
+    fn groups_of(&self, finding: &crate::growth::Finding) -> Vec<usize> {
+        let judged: BTreeSet<usize> = finding.members.iter().map(|member| member.group).collect();
+        (0..self.judged_of.len()).filter(|&group| judged.contains(&self.judged_of[group])).collect()
     }
 
     /// The findings as a report shows them. `row_of` is the id of the row each group counts in.
@@ -211,19 +217,21 @@ impl Trends {
                 since: finding.since,
                 constant: finding.constant,
                 slowing: finding.slowing,
+                runtime: finding.runtime,
                 size_growth: finding.size_growth,
                 size_per_step: finding.size_per_step.clone(),
                 size_growth_total: finding.size_growth_total,
                 members: finding.members.iter().map(member).collect(),
                 attributed: finding.attributed.iter().map(attributed).collect(),
+                allocated_at: allocated_at(series, &self.groups_of(finding)),
                 causes: None,
             })
             .collect()
     }
 }
 
-/// The name of a judged group.
-fn judged_name(series: &Series, group: &SeriesGroup) -> String {
+/// The raw name of a judged group.
+pub(crate) fn judged_name(series: &Series, group: &SeriesGroup) -> String {
     match series.runtime {
         Runtime::V8 => Level::Name.key(series, group),
         runtime => runtime.judged(&group.kind, &group.name).1.to_owned(),
@@ -231,7 +239,7 @@ fn judged_name(series: &Series, group: &SeriesGroup) -> String {
 }
 
 /// The id of a (kind, name) group.
-fn group_id(series: &Series, group: &SeriesGroup) -> String {
+pub(crate) fn group_id(series: &Series, group: &SeriesGroup) -> String {
     id(&[Level::Kind, Level::Name], &[group.kind.clone(), judged_name(series, group)])
 }
 
@@ -246,6 +254,12 @@ fn sizes<'s>(series: &Series, sums: &'s Sums) -> &'s [u64] {
 }
 
 impl RowTrend {
+    /// Whether the row is the runtime's own, which is never called a leak.
+    #[must_use]
+    pub fn is_of_runtime(&self) -> bool {
+        self.runtime
+    }
+
     /// The judgement as a report shows it.
     #[must_use]
     pub fn report(self, n: usize) -> Trend {

@@ -6,11 +6,11 @@ use super::args::{Cli, Command, Diff, Order, ReportArgs, Summary, Top, Trend, Ve
 use super::config::{self, Output};
 use super::output::{self, OutputFile};
 use super::progress::Watcher;
-use super::{Failure, exit};
+use super::{Failure, Outcome, check, exit};
 use crate::analysis::{self, Options};
 use crate::input::Want;
 use crate::load::{self, InputOrder, Loaded};
-use crate::render::schema;
+use crate::render::{Renderer, Style, schema};
 use crate::report::{self, OrderBy, Report, Warning};
 use crate::series::Series;
 use crate::text::safe_name;
@@ -22,8 +22,9 @@ pub type Notes = Vec<String>;
 ///
 /// # Errors
 /// With the exit code and what to say.
-pub fn run(cli: Cli) -> Result<Notes, Failure> {
-    match cli.command {
+pub fn run(cli: Cli) -> Result<Outcome, Failure> {
+    let notes = match cli.command {
+        Some(Command::Check(args)) => return check::check(&args),
         None => bare(&cli.bare),
         Some(Command::Top(args)) => top(&args),
         Some(Command::Diff(args)) => diff(&args),
@@ -37,7 +38,8 @@ pub fn run(cli: Cli) -> Result<Notes, Failure> {
             plain(&script)
         }
         Some(Command::Man) => plain(&manual()),
-    }
+    };
+    notes.map(|notes| Outcome { code: exit::DONE, notes })
 }
 
 fn plain(content: &[u8]) -> Result<Notes, Failure> {
@@ -86,9 +88,9 @@ fn trend(args: &Trend) -> Result<Notes, Failure> {
 
 fn analyse(command: report::Command, inputs: &[load::Candidate], order: InputOrder, args: &ReportArgs) -> Result<Notes, Failure> {
     let options = config::options(command, args)?;
-    let output = config::output(&args.output)?;
+    let output = config::output(command, &args.output)?;
     let drop_frames = config::drop_frames(&args.read)?;
-    let want = config::want(&options.by, &args.read, drop_frames.as_ref());
+    let want = config::want(Some(&options), &args.read, drop_frames.as_ref());
     let files = open(&output)?;
     let progress = Watcher::new(output.quiet);
     let report = in_pool(output.threads, || -> Result<Report, Failure> {
@@ -112,7 +114,7 @@ fn matched(report: &Report, options: &Options) -> Result<(), Failure> {
 
 fn verify(args: &Verify) -> Result<Notes, Failure> {
     let inputs = load::expand(&args.files)?;
-    let output = config::output(&args.output)?;
+    let output = config::output(report::Command::Verify, &args.output)?;
     let files = open(&output)?;
     let progress = Watcher::new(output.quiet);
     let want = Want { verify: true, ..Want::GROUPS };
@@ -136,7 +138,7 @@ fn summary(args: &Summary) -> Result<Notes, Failure> {
     let file = args.output.as_deref().map(OutputFile::open).transpose()?;
     let progress = Watcher::new(args.quiet);
     let drop_frames = config::drop_frames(&args.read)?;
-    let want = config::want(&[], &args.read, drop_frames.as_ref());
+    let want = config::want(None, &args.read, drop_frames.as_ref());
     let snapshot = in_pool(args.threads, || load::read(&args.file, want, &progress))??;
     drop(progress);
     let text = serde_json::to_vec(&crate::summary::of(&snapshot)).map(|mut text| {
@@ -165,26 +167,29 @@ fn manual() -> Vec<u8> {
 }
 
 /// Opens the files of `-o` before the work starts.
-fn open(output: &Output) -> Result<Vec<OutputFile>, Failure> {
+pub(super) fn open(output: &Output) -> Result<Vec<OutputFile>, Failure> {
     output.files.iter().map(|(_, path)| OutputFile::open(path)).collect()
 }
 
-fn write(report: &Report, output: &Output, files: Vec<OutputFile>) -> Result<Notes, Failure> {
-    let render = |renderer: &'static dyn crate::render::Renderer, style: &crate::render::Style| {
-        let mut content = Vec::new();
-        renderer.render(report, style, &mut content).map_err(|error| Failure::new(exit::INTERNAL, error.to_string()))?;
-        Ok::<_, Failure>(content)
-    };
-    let plain = crate::render::Style { color: false, ..output.style };
+/// Writes a report to the files of `-o` and to standard output; returns what is to be said on standard error.
+pub(super) fn write(report: &Report, output: &Output, files: Vec<OutputFile>) -> Result<Notes, Failure> {
+    let plain = Style { color: false, ..output.style };
     for ((renderer, _), file) in output.files.iter().zip(files) {
-        file.write(&render(*renderer, &plain)?)?;
+        file.write(&rendered(report, *renderer, &plain)?)?;
     }
-    output::standard(&render(output.renderer, &output.style)?)?;
+    output::standard(&rendered(report, output.renderer, &output.style)?)?;
     if output.quiet {
         return Ok(Notes::new());
     }
     let of_inputs = report.inputs.iter().flat_map(|input| notes(&input.warnings, &input.path));
     Ok(report.warnings.iter().map(|warning| format!("warning: {}", warning.message)).chain(of_inputs).collect())
+}
+
+/// A report in a format.
+pub(super) fn rendered(report: &Report, renderer: &dyn Renderer, style: &Style) -> Result<Vec<u8>, Failure> {
+    let mut content = Vec::new();
+    renderer.render(report, style, &mut content).map_err(|error| Failure::new(exit::INTERNAL, error.to_string()))?;
+    Ok(content)
 }
 
 /// Warnings about one input, as lines.
@@ -196,7 +201,7 @@ fn notes(warnings: &[Warning], path: &str) -> Notes {
 const THREADS_MAX: usize = 256;
 
 /// Runs on a pool of the given number of threads, or on the default one.
-fn in_pool<T: Send>(threads: Option<usize>, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
+pub(super) fn in_pool<T: Send>(threads: Option<usize>, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
     let Some(threads) = threads else { return Ok(work()) };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.min(THREADS_MAX)).build();
     let pool = pool.map_err(|error| Failure::new(exit::OUTPUT, format!("--threads {threads}: {error}")))?;

@@ -69,10 +69,14 @@ pub fn drop_frames(args: &ReadArgs) -> Result<Option<DropFrames>, Failure> {
 
 /// What is wanted of every input.
 #[must_use]
-pub fn want<'a>(by: &[Level], args: &ReadArgs, drop_frames: Option<&'a DropFrames>) -> Want<'a> {
+pub fn want<'a>(rows: Option<&Options>, args: &ReadArgs, drop_frames: Option<&'a DropFrames>) -> Want<'a> {
+    let by = |wanted: fn(&Level) -> bool| rows.is_some_and(|rows| rows.by.iter().any(wanted));
+    // What grows is shown with where it was allocated.
+    let grows =
+        rows.is_some_and(|rows| matches!(rows.command, report::Command::Diff | report::Command::Trend | report::Command::Check));
     Want {
-        stacks: by.iter().any(|level| level.is_of_stack()),
-        names: by.contains(&Level::Name),
+        stacks: grows || by(|level| level.is_of_stack()),
+        names: by(|level| *level == Level::Name),
         collapse: args.collapse,
         allow_truncated: args.allow_truncated,
         drop_frames,
@@ -80,16 +84,20 @@ pub fn want<'a>(by: &[Level], args: &ReadArgs, drop_frames: Option<&'a DropFrame
     }
 }
 
-/// Where reports go and how they look.
+/// Where the reports of a command go and how they look.
 ///
 /// # Errors
 /// A usage error.
-pub fn output(args: &OutputArgs) -> Result<Output, Failure> {
+pub fn output(command: report::Command, args: &OutputArgs) -> Result<Output, Failure> {
     let renderer = |name: &str| {
-        by_name(name).ok_or_else(|| {
+        let renderer = by_name(name).ok_or_else(|| {
             let names: Vec<&str> = crate::render::RENDERERS.iter().map(|renderer| renderer.name()).collect();
             Failure::new(exit::USAGE, format!("-o: unknown format {name:?} (one of {})", names.join(", ")))
-        })
+        })?;
+        if renderer.shows_verdicts_only() && command != report::Command::Check {
+            return Err(Failure::new(exit::USAGE, format!("{name} shows a verdict: use heapdiff check")));
+        }
+        Ok(renderer)
     };
     let mut files = Vec::new();
     for file in &args.output {

@@ -2,7 +2,9 @@
 
 use super::grid::{keeps_growing, mean, verdict_name};
 use super::{Style, number, rows};
+use crate::package::is_app;
 use crate::report::{Finding, Report, TrendVerdict};
+use crate::stacks::Frame;
 use crate::text;
 
 /// Findings told in full; those that follow get a line each.
@@ -13,6 +15,8 @@ const TOLD_MAX: usize = 20;
 pub(super) const MEMBERS_MAX: usize = 6;
 /// Shared groups that are named.
 const ATTRIBUTED_MAX: usize = 3;
+/// Frames of a stack that are told.
+const FRAMES_TOLD: usize = 3;
 /// Columns a name in a list of names takes at most.
 const LISTED_NAME_MAX: usize = 40;
 
@@ -41,13 +45,14 @@ pub(super) fn paragraphs(report: &Report, style: &Style) -> Vec<Vec<Line>> {
     for finding in full {
         if keeps_growing(finding.verdict) {
             let mut lines = vec![headline(finding, style, &facts(finding))];
-            lines.extend(bytes(report, finding, style).into_iter().chain(unit(finding, style)).map(Line::from));
+            let more = bytes(report, finding, style).into_iter().chain(unit(finding, style)).chain(allocated(finding, style));
+            lines.extend(more.map(Line::from));
             paragraphs.push(lines);
         } else {
-            single.push(short(finding, style));
+            single.push(short(report, finding, style));
         }
     }
-    single.extend(brief.iter().take(TOLD_MAX - FULL_MAX).map(|finding| short(finding, style)));
+    single.extend(brief.iter().take(TOLD_MAX - FULL_MAX).map(|finding| short(report, finding, style)));
     if report.findings.len() > TOLD_MAX {
         single.push(format!("and {} more findings", text::count(number(report.findings.len() - TOLD_MAX))).into());
     }
@@ -57,9 +62,9 @@ pub(super) fn paragraphs(report: &Report, style: &Style) -> Vec<Vec<Line>> {
     paragraphs
 }
 
-fn short(finding: &Finding, style: &Style) -> Line {
+fn short(report: &Report, finding: &Finding, style: &Style) -> Line {
     let mut facts = facts(finding);
-    facts.insert(0, style.signed_size_words(finding.size_growth));
+    facts.insert(0, growth_words(report, finding.size_growth, style));
     headline(finding, style, &facts)
 }
 
@@ -159,14 +164,47 @@ fn unit(finding: &Finding, style: &Style) -> Vec<String> {
     lines.iter().map(|line| style.fit(line, style.width)).collect()
 }
 
-/// Bytes of the members: `+412 KiB in 9 steps (+45.8 KiB a step)`, without the mean where growth has come to an end.
+/// Where the growth was allocated, in one line.
+fn allocated(finding: &Finding, style: &Style) -> Option<String> {
+    let at = finding.allocated_at.as_ref()?;
+    let line = format!("   allocated by {} ({})", stack_words(&at.frames, style), text::signed_count(at.count_delta));
+    Some(style.fit(&line, style.width))
+}
+
+/// The application's frames of a stack, or the innermost one if there are none: `lookup grpc.js:24:15 < handle server.js:9:2`. Safe
+/// to print.
+pub(super) fn stack_words(frames: &[Frame], style: &Style) -> String {
+    let own: Vec<&Frame> = frames.iter().filter(|frame| is_app(frame)).take(FRAMES_TOLD).collect();
+    let told = if own.is_empty() {
+        frames.iter().find(|frame| !frame.is_native()).or(frames.first()).into_iter().collect()
+    } else {
+        own
+    };
+    let words = |frame: &Frame| {
+        let file = frame.script.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
+        style.safe(&Frame { script: file, ..frame.clone() }.text())
+    };
+    told.into_iter().map(words).collect::<Vec<_>>().join(" < ")
+}
+
+/// Growth in bytes, or in objects where an input has no sizes.
+fn growth_words(report: &Report, growth: i64, style: &Style) -> String {
+    if has_sizes(report) { style.signed_size_words(growth) } else { format!("{} objects", text::signed_count(growth)) }
+}
+
+fn has_sizes(report: &Report) -> bool {
+    report.totals.self_size.iter().all(Option::is_some)
+}
+
+/// Growth of the members: `+412 KiB in 9 steps (+45.8 KiB a step)`, without the mean where growth has come to an end.
 pub(super) fn own_bytes(report: &Report, finding: &Finding, style: &Style) -> String {
     let steps = report.inputs.len().saturating_sub(1);
-    let all = style.signed_size_words(finding.size_growth);
+    let all = growth_words(report, finding.size_growth, style);
     if !keeps_growing(finding.verdict) {
         return format!("{all} in {steps} steps");
     }
-    let each = style.signed_size(mean(finding.size_growth, steps));
+    let each = mean(finding.size_growth, steps);
+    let each = if has_sizes(report) { style.signed_size(each) } else { text::signed_count(each) };
     format!("{all} in {steps} steps ({each} a step)")
 }
 

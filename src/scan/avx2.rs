@@ -52,6 +52,11 @@ impl Token {
         // SAFETY: see count.
         unsafe { decode(text, ends, layout, records) }
     }
+
+    pub(super) fn column(self, text: &[u8], ends: &[u32], (fields, position): (usize, usize), values: &mut Vec<u32>) -> bool {
+        // SAFETY: see count.
+        unsafe { column(text, ends, (fields, position), values) }
+    }
 }
 
 mod with_avx2 {
@@ -146,22 +151,22 @@ unsafe fn four_numbers(lanes: __m256i) -> (u64, u64, u32) {
 /// AVX2 must be present.
 #[target_feature(enable = "avx2,bmi1,lzcnt,popcnt")]
 unsafe fn decode(text: &[u8], ends: &[u32], layout: &Layout, records: &mut Records) {
-    // A plain loop: a closure would be compiled without AVX2.
-    let (mut least, mut most) = (u32::MAX, 0);
-    for &end in ends {
-        least = end.min(least);
-        most = end.max(most);
-    }
-    assert!(least as usize >= super::MARGIN && most as usize <= text.len(), "ends within the text");
+    assert!(within(text, ends), "ends within the text");
     // The layouts V8 writes, as constants.
     match *layout {
-        Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6 } => {
-            let layout = Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6 };
+        Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6, .. } => {
+            let layout = Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6, trace: None };
             // SAFETY: AVX2 is present and all ends are in range, here and below.
             unsafe { decode_layout(text, ends, layout, records) }
         }
-        Layout { fields: 6, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 5 } => {
-            let layout = Layout { fields: 6, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 5 };
+        Layout { fields: 6, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 5, .. } => {
+            let layout = Layout { fields: 6, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 5, trace: None };
+            // SAFETY: see above.
+            unsafe { decode_layout(text, ends, layout, records) }
+        }
+        // Edges: the target in the place of the id.
+        Layout { fields: 3, kind: 0, name: 1, id: 2, self_size: 0, detachedness: 0, trace: None } => {
+            let layout = Layout { fields: 3, kind: 0, name: 1, id: 2, self_size: 0, detachedness: 0, trace: None };
             // SAFETY: see above.
             unsafe { decode_layout(text, ends, layout, records) }
         }
@@ -286,4 +291,51 @@ unsafe fn to_integer(digits: __m128i) -> u64 {
         _mm_cvtsi128_si64(_mm_madd_epi16(packed, _mm_set1_epi32(0x0001_2710))).cast_unsigned()
     };
     (halves & 0xffff_ffff) * 100_000_000 + (halves >> 32)
+}
+
+/// Whether all ends have a margin before them and lie in the text.
+#[inline(always)]
+fn within(text: &[u8], ends: &[u32]) -> bool {
+    // A plain loop: a closure would be compiled without AVX2.
+    let (mut least, mut most) = (u32::MAX, 0);
+    for &end in ends {
+        least = end.min(least);
+        most = end.max(most);
+    }
+    least as usize >= super::MARGIN && most as usize <= text.len()
+}
+
+/// Appends one field of each record to `values`, four records at a time; false if one passes 2^32 - 1.
+///
+/// # Safety
+/// AVX2 must be present.
+#[target_feature(enable = "avx2,bmi1,lzcnt,popcnt")]
+unsafe fn column(text: &[u8], ends: &[u32], (fields, position): (usize, usize), values: &mut Vec<u32>) -> bool {
+    assert!(within(text, ends), "ends within the text");
+    let (records, old) = (ends.len() / fields, values.len());
+    values.resize(old + records, 0);
+    let mut chunks = values[old..].chunks_exact_mut(4);
+    let mut done = 0;
+    for four in &mut chunks {
+        let end = |record: usize| ends[(done + record) * fields + position] as usize;
+        // SAFETY: AVX2 is present, and every end is at least 16 and within the text.
+        let (low, high, other) = unsafe {
+            four_numbers(_mm256_set_epi64x(
+                eight_before(text, end(3)),
+                eight_before(text, end(2)),
+                eight_before(text, end(1)),
+                eight_before(text, end(0)),
+            ))
+        };
+        let short = other.to_le_bytes().iter().all(|&other| other != 0);
+        if !short {
+            break;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "the halves are meant")]
+        four.copy_from_slice(&[low as u32, (low >> 32) as u32, high as u32, (high >> 32) as u32]);
+        done += 4;
+    }
+    // What is left of the records, and all from the first long number on.
+    values.truncate(old + done);
+    super::portable::column(text, &ends[done * fields..], (fields, position), values)
 }

@@ -31,7 +31,7 @@ pub use line::Line;
 pub use numbers::{Count, Layout, NumberState, Records, Stop};
 pub use strings::{StringMasks, StringState};
 
-pub use numbers::exact as number_before;
+pub use numbers::{exact as number_before, small as small_number_before};
 
 /// Bytes that must lie before the first number handed to [`Kernel::decode`].
 pub const MARGIN: usize = 16;
@@ -139,6 +139,10 @@ impl Kernel {
         };
         assert!(first as usize >= MARGIN && last as usize <= text.len(), "a margin before the first number");
         dispatch!(self, decode(text, ends, layout, records));
+        records.trace.clear();
+        if let Some(trace) = layout.trace {
+            records.overflow |= !dispatch!(self, column(text, ends, (layout.fields, trace), &mut records.trace));
+        }
     }
 
     /// Appends one entry per 64 bytes of `text` to `masks`: where strings open and close. Stops at the first byte that cannot

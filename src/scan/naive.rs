@@ -55,6 +55,12 @@ pub fn decode(text: &[u8], ends: &[u32], layout: &Layout, records: &mut Records)
     for (place, ends) in ends.chunks_exact(layout.fields).enumerate() {
         columns.set(place, super::numbers::decode_exact(text, ends, layout));
     }
+    records.trace.clear();
+    for end in layout.trace.iter().flat_map(|&trace| ends.iter().skip(trace).step_by(layout.fields)) {
+        let value = super::numbers::exact(text, *end as usize).and_then(|value| u32::try_from(value).ok());
+        records.overflow |= value.is_none();
+        records.trace.push(value.unwrap_or(0));
+    }
 }
 
 /// The opening and closing quotes of the strings in `text`, from the beginning of a string array, and the first byte that cannot

@@ -195,13 +195,15 @@ pub struct Layout {
     pub self_size: usize,
     /// Position of the detachedness, or of any other field where the file has none.
     pub detachedness: usize,
+    /// Position of the trace node's id, if it is to be read.
+    pub trace: Option<usize>,
 }
 
 impl Layout {
     /// The positions that decoding reads.
     #[must_use]
-    pub fn positions(&self) -> [usize; 5] {
-        [self.kind, self.name, self.id, self.self_size, self.detachedness]
+    pub fn positions(&self) -> [usize; 6] {
+        [self.kind, self.name, self.id, self.self_size, self.detachedness, self.trace.unwrap_or(self.kind)]
     }
 }
 
@@ -218,6 +220,8 @@ pub struct Records {
     pub self_size: Vec<u64>,
     /// True where the field at `Layout::detachedness` is 2.
     pub detached: Vec<bool>,
+    /// Ids of trace nodes; empty where [`Layout::trace`] does not ask for them.
+    pub trace: Vec<u32>,
     /// A field did not fit its column.
     pub overflow: bool,
 }
@@ -242,6 +246,7 @@ impl Records {
         self.id.clear();
         self.self_size.clear();
         self.detached.clear();
+        self.trace.clear();
         self.overflow = false;
     }
 
@@ -312,6 +317,19 @@ pub(super) struct Record {
 pub fn exact(text: &[u8], end: usize) -> Option<u64> {
     let digits = text[..end].iter().rev().take_while(|b| b.is_ascii_digit()).count();
     text[end - digits..end].iter().try_fold(0_u64, |n, b| n.checked_mul(10)?.checked_add(u64::from(b - b'0')))
+}
+
+/// As [`exact`], faster for numbers of one or two digits.
+#[inline]
+#[must_use]
+pub fn small(text: &[u8], end: usize) -> Option<u64> {
+    if let Some(&before) = text[..end].last_chunk::<4>() {
+        let (number, is_short) = two_digits(before);
+        if is_short {
+            return Some(u64::from(number));
+        }
+    }
+    exact(text, end)
 }
 
 /// Decodes one record the exact way; None if a field does not fit.

@@ -163,3 +163,14 @@ fn up_to_eight(word: u64) -> (u64, usize) {
     let value = fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff;
     (value, bits as usize / 8)
 }
+
+/// Appends one field of each record to `values`; false if one passes 2^32 - 1.
+pub(super) fn column(text: &[u8], ends: &[u32], (fields, position): (usize, usize), values: &mut Vec<u32>) -> bool {
+    let old = values.len();
+    let value = |&end: &u32| match eight_digits(text, end as usize) {
+        Some(value) => Some(value),
+        None => super::numbers::exact(text, end as usize).and_then(|value| u32::try_from(value).ok()),
+    };
+    values.extend(ends.iter().skip(position).step_by(fields).map_while(value));
+    values.len() - old == ends.len() / fields
+}

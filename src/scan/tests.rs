@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const LAYOUT: Layout = Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6 };
+const LAYOUT: Layout = Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6, trace: None };
 
 /// Text that looks like an integer array, with mistakes.
 fn number_text() -> impl Strategy<Value = String> {
@@ -80,13 +80,14 @@ proptest! {
 
     #[test]
     fn records_decode_as_written(
-        rows in prop::collection::vec((0_u32..300, prop_oneof![0_u32..99, any::<u32>()], prop_oneof![any::<u64>(), 0_u64..5_000_000_000], prop_oneof![0_u64..200, any::<u64>(), 0_u64..1_000_000_000], 0_u64..4), 0..40),
+        rows in prop::collection::vec((0_u32..300, prop_oneof![0_u32..99, any::<u32>()], prop_oneof![any::<u64>(), 0_u64..5_000_000_000], prop_oneof![0_u64..200, any::<u64>(), 0_u64..1_000_000_000], 0_u64..4, prop_oneof![8 => 0_u32..5_000, 1 => any::<u32>()]), 0..40),
+        traced: bool,
         separator in prop_oneof![Just(","), Just("\n,"), Just(" ,\t")],
     ) {
         let mut text = " ".repeat(MARGIN);
-        for (i, (kind, name, id, size, detached)) in rows.iter().enumerate() {
+        for (i, (kind, name, id, size, detached, trace)) in rows.iter().enumerate() {
             if i > 0 { text.push_str(separator); }
-            text.push_str(&format!("{kind},{name},{id},{size},77,0,{detached}"));
+            text.push_str(&format!("{kind},{name},{id},{size},77,{trace},{detached}"));
         }
         text.push(']');
         let (ends, _, _) = naive::ends(&text.as_bytes()[MARGIN..]);
@@ -97,25 +98,34 @@ proptest! {
             id: rows.iter().map(|row| row.2).collect(),
             self_size: rows.iter().map(|row| row.3).collect(),
             detached: rows.iter().map(|row| row.4 == 2).collect(),
+            trace: rows.iter().filter(|_| traced).map(|row| row.5).collect(),
             overflow: false,
         };
         for (name, kernel) in Kernel::all() {
             let mut records = Records::default();
-            kernel.decode(text.as_bytes(), &ends, &LAYOUT, &mut records);
+            kernel.decode(text.as_bytes(), &ends, &Layout { trace: traced.then_some(5), ..LAYOUT }, &mut records);
             prop_assert_eq!(&records, &expected, "{}", name);
         }
     }
 }
 
 #[test]
-fn numbers_past_64_bits_are_reported() {
-    let text = format!("{}1,2,18446744073709551616,4,5,6,0]", " ".repeat(MARGIN));
-    let (ends, _, _) = naive::ends(&text.as_bytes()[MARGIN..]);
-    let ends: Vec<u32> = ends.iter().map(|e| e + 16).collect();
-    for (name, kernel) in Kernel::all() {
-        let mut records = Records::default();
-        kernel.decode(text.as_bytes(), &ends, &LAYOUT, &mut records);
-        assert!(records.overflow, "{name}");
+fn numbers_that_do_not_fit_are_reported() {
+    for (record, overflow) in
+        [("1,2,18446744073709551616,4,5,6,0", true), ("1,2,3,4,5,4294967296,0", true), ("1,2,3,4,5,4294967295,0", false)]
+    {
+        let text = format!("{}1,2,3,4,5,6,0,{record}]", " ".repeat(MARGIN));
+        let (ends, _, _) = naive::ends(&text.as_bytes()[MARGIN..]);
+        let ends: Vec<u32> = ends.iter().map(|e| e + 16).collect();
+        let layout = Layout { trace: Some(5), ..LAYOUT };
+        let mut expected = Records::default();
+        naive::decode(text.as_bytes(), &ends, &layout, &mut expected);
+        assert_eq!(expected.overflow, overflow, "{record}");
+        for (name, kernel) in Kernel::all() {
+            let mut records = Records::default();
+            kernel.decode(text.as_bytes(), &ends, &layout, &mut records);
+            assert_eq!(records.overflow, overflow, "{name} {record}");
+        }
     }
 }
 

@@ -55,7 +55,7 @@ fn rows(report: &Value) -> &Vec<Value> {
 
 /// Asserts every identity that holds within a report.
 #[track_caller]
-fn check(report: &Value, what: &str) {
+pub(crate) fn check(report: &Value, what: &str) {
     add_up(rows(report), &report["shown"]["rest"], &report["totals"], what);
     assert_eq!(report["shown"]["groups"], rows(report).len(), "{what}");
     assert!(report["shown"]["of"].as_u64() >= report["shown"]["groups"].as_u64(), "{what}");
@@ -279,7 +279,7 @@ fn without_identity(mut report: Value) -> Value {
         match value {
             Value::Array(list) => list.iter_mut().for_each(clear),
             Value::Object(fields) => {
-                for key in ["added", "removed", "survived"] {
+                for key in ["added", "removed", "survived", "allocated_at"] {
                     fields.remove(key);
                 }
                 fields.values_mut().for_each(clear);

@@ -2,15 +2,21 @@
 //! figures shown, and golden reports.
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
+mod check;
 mod cli;
 mod expected;
+mod formats;
 mod golden;
+mod graph;
+mod graph_reader;
 mod identities;
 mod meliae;
 mod mutation;
 mod output;
+mod payload;
 mod reader;
 mod readme;
 mod series;
+mod stacks;
 mod support;
 mod truncation;

@@ -1,12 +1,17 @@
 //! Damaged files: the reader and the plain reader both refuse, or both agree.
 //!
 //! The default read looks at header, nodes and strings; what lies between nodes and strings it may skip. Where only that part is
-//! damaged it may accept, and then finds what it found in the whole file. `verify` skips nothing.
+//! damaged it may accept, and then finds what it found in the whole file. Reading stacks skips less, `verify` nothing.
 
 use std::ops::Range;
 
 use crate::support::synth::{self, Style, objects};
-use crate::support::{Rng, folder, groups, oracle, put, read};
+use crate::support::{Rng, folder, groups, oracle, put, read, traced};
+
+/// Sections that every read looks at.
+const NEEDED: [&str; 3] = ["snapshot", "nodes", "strings"];
+/// Sections that tell where objects were allocated.
+const STACKS: [&str; 2] = ["trace_function_infos", "trace_tree"];
 
 /// A file, and the parts of it that the default read may skip.
 struct Whole {
@@ -15,9 +20,8 @@ struct Whole {
 }
 
 impl Whole {
-    fn new(style: &Style, rng: &mut Rng) -> Self {
-        let content = synth::file(&objects(rng, 12), style);
-        oracle::read_all(&content).unwrap();
+    /// `looked_at` are the sections of the style that are not skipped.
+    fn new(content: Vec<u8>, style: &Style, looked_at: &[&str]) -> Self {
         let text = std::str::from_utf8(&content).unwrap();
         // Where the sections begin, with the comma or brace before them.
         let begin = |(i, &section): (usize, &&str)| {
@@ -28,7 +32,7 @@ impl Whole {
         let mut begins: Vec<usize> = style.sections.iter().enumerate().map(begin).collect();
         begins.push(text.rfind('}').unwrap());
         let ranges = begins.windows(2).map(|pair| pair[0]..pair[1]).zip(&style.sections);
-        let skipped = ranges.filter(|(_, section)| !["snapshot", "nodes", "strings"].contains(section)).map(|(range, _)| range);
+        let skipped = ranges.filter(|(_, section)| !looked_at.contains(section)).map(|(range, _)| range);
         Self { skipped: skipped.collect(), content }
     }
 
@@ -84,7 +88,7 @@ impl Whole {
 }
 
 /// How often files of a style are damaged: `HEAPDIFF_ROUNDS`, or as often as a short run allows.
-fn rounds() -> u64 {
+pub(crate) fn rounds() -> u64 {
     std::env::var("HEAPDIFF_ROUNDS").map_or(250, |rounds| rounds.parse().unwrap())
 }
 
@@ -94,13 +98,18 @@ fn damage(name: &str, style: &Style, rng: &mut Rng, faults: &mut Vec<String>) ->
     let (mut refused, mut accepted) = (0, 0);
     for round in 0..rounds() {
         let mut round_rng = Rng(rng.next() ^ round);
-        let whole = Whole::new(style, &mut round_rng);
+        let content = synth::file(&objects(&mut round_rng, 12), style);
+        oracle::read_all(&content).unwrap();
+        let whole = Whole::new(content.clone(), style, &NEEDED);
+        let looked_at = if style.fields.contains(&"trace_node_id") { [&NEEDED[..], &STACKS].concat() } else { NEEDED.to_vec() };
+        let with_stacks = Whole::new(content, style, &looked_at);
+        let (_, seen_with_stacks) = with_stacks.damaged(&mut Rng(round_rng.0));
         let (content, seen) = whole.damaged(&mut round_rng);
         let path = put(folder.path(), "content", &content);
         let mut fault = |what: String| faults.push(format!("{name}: {what}: {}", difference(&whole.content, &content)));
         // In the header, too, only what is needed is looked at.
-        let lossy = String::from_utf8_lossy(&seen).into_owned().into_bytes();
-        match (read(&path, false), oracle::read(&content), oracle::read(&lossy)) {
+        let lossy = |seen: &[u8]| String::from_utf8_lossy(seen).into_owned().into_bytes();
+        match (read(&path, false), oracle::read(&content), oracle::read(&lossy(&seen))) {
             (Ok(found), Ok(expected), _) | (Ok(found), Err(_), Ok(expected)) => {
                 if groups(&found) != expected.groups() {
                     fault("other groups".to_owned());
@@ -108,6 +117,16 @@ fn damage(name: &str, style: &Style, rng: &mut Rng, faults: &mut Vec<String>) ->
             }
             (Ok(_), Err(error), Err(_)) => fault(format!("accepted, although {error}")),
             (Err(error), Ok(_), _) => fault(error.to_string()),
+            (Err(_), Err(_), _) => {}
+        }
+        match (traced(&path), oracle::traced(&content), oracle::traced(&lossy(&seen_with_stacks))) {
+            (Ok(found), Ok(expected), _) | (Ok(found), Err(_), Ok(expected)) => {
+                if found != expected {
+                    fault(format!("other stacks: {found:?}, expected {expected:?}"));
+                }
+            }
+            (Ok(_), Err(error), Err(_)) => fault(format!("stacks accepted, although {error}")),
+            (Err(error), Ok(_), _) => fault(format!("stacks: {error}")),
             (Err(_), Err(_), _) => {}
         }
         match (read(&path, true), oracle::read_all(&content)) {

@@ -1,16 +1,15 @@
 //! Files that were cut short, that contradict themselves, or that go to extremes.
 
 use heapdiff::error::ErrorKind;
-use heapdiff::snapshot::Snapshot;
 
 use crate::support::synth::{self, Style, object, objects};
 use crate::support::{
-    Rng, command, finish, folder, groups, gzip, leak, names_section_and_offset, oracle, put, read, repository, run, zst,
+    Rng, command, finish, folder, groups, gzip, leak, names_section_and_offset, oracle, put, read, repository, run, traced, zst,
 };
 
 /// Asserts that the error names a section and an offset inside the file.
 #[track_caller]
-fn located(result: Result<Snapshot, ErrorKind>, length: usize, what: &str) {
+fn located<T>(result: Result<T, ErrorKind>, length: usize, what: &str) {
     let error = match result {
         Ok(_) => panic!("{what}: accepted"),
         Err(error) => error,
@@ -37,6 +36,7 @@ fn cut_everywhere(style: &Style, step: usize) {
     for cut in (1..end).step_by(step) {
         let path = put(folder.path(), "content", &content[..cut]);
         located(read(&path, false), cut, &format!("cut at {cut}"));
+        located(traced(&path), cut, &format!("cut at {cut}, stacks"));
         if cut % 11 == 0 {
             located(read(&path, true), cut, &format!("cut at {cut}, verify"));
         }
@@ -45,7 +45,7 @@ fn cut_everywhere(style: &Style, step: usize) {
 
 #[test]
 fn every_prefix_of_a_classic_file_is_refused() {
-    cut_everywhere(&Style::classic(), 1);
+    cut_everywhere(&Style::tracked(), 1);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn every_prefix_of_a_new_file_is_refused() {
 
 #[test]
 fn prefixes_of_unusual_files_are_refused() {
-    cut_everywhere(&Style::reversed(), 4);
+    cut_everywhere(&Style { tracked: true, ..Style::reversed() }, 4);
     cut_everywhere(&Style { fields: vec!["id", "name", "type", "self_size"], ..Style::unknown() }, 4);
     assert!(matches!(read(&put(folder().path(), "content", b""), false), Err(ErrorKind::Empty)));
 }

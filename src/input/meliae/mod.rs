@@ -1,24 +1,23 @@
 //! Python object dumps: what meliae's scanner writes, and `pyrasite-memory-viewer` with it.
 //!
 //! One record a line, an object each: address, type, size, references. All lines of real dumps have one order of fields and one
-//! way of spacing, which the kernel reads; any other JSON object a line goes to `json.rs`. Pieces of the file (`feed.rs`) are read
+//! way of spacing, which the kernel reads; any other JSON object a line goes to `json.rs`. Pieces of the file (`input/feed.rs`) are read
 //! by all threads (`piece.rs`, `groups.rs`) and taken in in the order of the file (`workers.rs`), which is where it shows whether
 //! the dump is whole (`whole.rs`).
 
 use crate::error::ErrorKind;
+use crate::input::feed::{Feed, Stream};
 use crate::input::{InputFormat, Sniff, Want};
 use crate::report::Warning;
 use crate::snapshot::{Group, Runtime, Snapshot};
 use crate::source::Source;
 use crate::stacks::{NOT_TRACKED, Stacks};
 use crate::text::{count, share};
-use feed::{Feed, Stream};
 use groups::Counted;
 use whole::Whole;
 
 mod addresses;
 mod collapse;
-mod feed;
 mod groups;
 mod json;
 mod piece;
@@ -72,7 +71,7 @@ impl InputFormat for Meliae {
         let progress = std::sync::Arc::clone(&source.done);
         let (whole, workers) = match source.mapped() {
             Some(map) => workers::read(Feed::Map { map, at: 0, progress: &progress }, want)?,
-            None => workers::read(Feed::Stream(Stream::new(source.take_stream())), want)?,
+            None => workers::read(Feed::Stream(Stream::new(source.take_stream(), SECTION)), want)?,
         };
         finish(whole, workers, want)
     }

@@ -2,11 +2,11 @@
 
 use std::ops::Range;
 
-use super::feed::Piece;
 use super::groups::{Groups, Role};
 use super::json::{Json, Problem, Record};
 use crate::error::{ErrorKind, excerpt};
 use crate::input::Want;
+use crate::input::feed::Piece;
 use crate::scan::{Kernel, Line};
 use crate::stacks::NOT_TRACKED;
 

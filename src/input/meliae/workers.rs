@@ -2,11 +2,11 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard};
 
-use super::feed::{Feed, Piece};
 use super::piece::Worker;
 use super::whole::Whole;
 use crate::error::ErrorKind;
 use crate::input::Want;
+use crate::input::feed::{Feed, Piece};
 
 /// What all workers share.
 struct Shared<'a> {

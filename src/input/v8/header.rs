@@ -11,9 +11,16 @@ pub(super) struct Header {
     pub(super) layout: Layout,
     pub(super) has_detachedness: bool,
     pub(super) edge_count_field: Option<usize>,
+    pub(super) trace_field: Option<usize>,
+    /// Offset of the root in `nodes`.
+    pub(super) root_index: u64,
+    /// None where meta does not describe locations fully.
+    pub(super) location_fields: Option<LocationFields>,
     pub(super) kinds: Vec<Kind>,
     /// None where meta does not describe edges fully.
     pub(super) edge_fields: Option<EdgeFields>,
+    /// None where no stacks were recorded, or meta does not describe them fully, or they are not wanted.
+    pub(super) trace_fields: Option<TraceFields>,
     pub(super) node_count: u64,
     pub(super) edge_count: u64,
     pub(super) extra_native_bytes: Option<u64>,
@@ -40,12 +47,52 @@ pub(super) struct EdgeFields {
     pub(super) kinds: Vec<String>,
 }
 
+/// Positions in the records of allocation stacks.
+#[derive(Debug, Clone)]
+pub(super) struct TraceFields {
+    pub(super) functions: FunctionFields,
+    pub(super) tree: TreeFields,
+}
+
+/// Positions in a record of `trace_function_infos`.
+#[derive(Debug, Clone)]
+pub(super) struct FunctionFields {
+    pub(super) fields: usize,
+    pub(super) name: usize,
+    pub(super) script: usize,
+    pub(super) line: usize,
+    pub(super) column: usize,
+}
+
+/// Positions in a location record.
+#[derive(Debug, Clone)]
+pub(super) struct LocationFields {
+    pub(super) fields: usize,
+    pub(super) object_index: usize,
+    pub(super) script_id: usize,
+    pub(super) line: usize,
+    pub(super) column: usize,
+}
+
+/// Positions in a record of `trace_tree`.
+#[derive(Debug, Clone)]
+pub(super) struct TreeFields {
+    pub(super) fields: usize,
+    pub(super) id: usize,
+    pub(super) function: usize,
+    pub(super) count: usize,
+    pub(super) size: usize,
+    pub(super) children: usize,
+}
+
 #[derive(Deserialize)]
 struct RawSnapshot {
     meta: RawMeta,
     node_count: u64,
     edge_count: u64,
+    trace_function_count: Option<u64>,
     extra_native_bytes: Option<u64>,
+    root_index: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -54,6 +101,9 @@ struct RawMeta {
     node_types: Vec<serde_json::Value>,
     edge_fields: Option<Vec<String>>,
     edge_types: Option<Vec<serde_json::Value>>,
+    trace_function_info_fields: Option<Vec<String>>,
+    trace_node_fields: Option<Vec<String>>,
+    location_fields: Option<Vec<String>>,
 }
 
 /// The type names that a field's entry in `node_types` or `edge_types` lists.
@@ -71,6 +121,40 @@ fn edge_fields(fields: Option<Vec<String>>, types: Option<Vec<serde_json::Value>
         name_or_index: field("name_or_index")?,
         to_node: field("to_node")?,
         kinds: names(&types?, kind)?,
+    })
+}
+
+fn trace_fields(functions: Option<Vec<String>>, tree: Option<Vec<String>>) -> Option<TraceFields> {
+    let (functions, tree) = (functions?, tree?);
+    let function = |name: &str| functions.iter().position(|field| field == name);
+    let node = |name: &str| tree.iter().position(|field| field == name);
+    Some(TraceFields {
+        functions: FunctionFields {
+            fields: functions.len(),
+            name: function("name")?,
+            script: function("script_name")?,
+            line: function("line")?,
+            column: function("column")?,
+        },
+        tree: TreeFields {
+            fields: tree.len(),
+            id: node("id")?,
+            function: node("function_info_index")?,
+            count: node("count")?,
+            size: node("size")?,
+            children: node("children")?,
+        },
+    })
+}
+
+fn location_fields(fields: &[String]) -> Option<LocationFields> {
+    let field = |name: &str| fields.iter().position(|field| field == name);
+    Some(LocationFields {
+        fields: fields.len(),
+        object_index: field("object_index")?,
+        script_id: field("script_id")?,
+        line: field("line")?,
+        column: field("column")?,
     })
 }
 
@@ -104,11 +188,18 @@ impl Header {
             id: field("id")?,
             self_size: field("self_size")?,
             detachedness: detachedness.unwrap_or(kind),
+            trace: field("trace_node_id").ok(),
         };
+        // The count may be too small, but it is not 0 if stacks were recorded: the root of the tree is a function too.
+        let tracked = layout.trace.is_some() && raw.trace_function_count != Some(0);
+        let trace_fields = trace_fields(raw.meta.trace_function_info_fields, raw.meta.trace_node_fields);
         Ok(Self {
             layout,
             has_detachedness: detachedness.is_some(),
             edge_count_field: field("edge_count").ok(),
+            trace_field: field("trace_node_id").ok(),
+            root_index: raw.root_index.unwrap_or(0),
+            location_fields: raw.meta.location_fields.as_deref().and_then(location_fields),
             kinds: kinds
                 .into_iter()
                 .map(|name| Kind {
@@ -119,9 +210,17 @@ impl Header {
                 })
                 .collect(),
             edge_fields: edge_fields(raw.meta.edge_fields, raw.meta.edge_types),
+            trace_fields: trace_fields.filter(|_| tracked),
             node_count: raw.node_count,
             edge_count: raw.edge_count,
             extra_native_bytes: raw.extra_native_bytes,
         })
+    }
+
+    /// The header for a reader that looks at allocation stacks only if they are wanted.
+    pub(super) fn wanting(mut self, stacks: bool) -> Self {
+        self.trace_fields = self.trace_fields.filter(|_| stacks);
+        self.layout.trace = self.layout.trace.filter(|_| self.trace_fields.is_some());
+        self
     }
 }

@@ -6,12 +6,14 @@
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 
+use super::document::{KEY_MAX, header};
 use super::header::Header;
 use super::strings::Index;
 use super::tally::Tally;
-use super::text::Text;
-use super::{HEADER_MAX, KEY_MAX, Limited, Names, assemble, nodes};
+use super::traces::{self, Traces};
+use super::{Names, assemble, nodes};
 use crate::input::Want;
+use crate::input::text::Text;
 use crate::scan::Kernel;
 use crate::snapshot::Snapshot;
 
@@ -23,7 +25,7 @@ const WALKED_MAX: usize = 16 << 20;
 
 /// Reads the snapshot; None if anything is out of the ordinary.
 pub(super) fn read(map: &[u8], kernel: Kernel, want: Want<'_>, progress: &AtomicU64) -> Option<Snapshot> {
-    let (header, nodes_start) = prefix(map, kernel)?;
+    let (header, nodes_start) = prefix(map, kernel, want)?;
     let index = Mutex::new(None);
     let names_max = map.len() as u64 / 3 + 1;
     let dense = names_max.min(header.node_count.saturating_mul(4).max(1 << 16));
@@ -35,24 +37,20 @@ pub(super) fn read(map: &[u8], kernel: Kernel, want: Want<'_>, progress: &Atomic
             }
         })?;
     let (strings_start, index) = index.into_inner().ok()??;
-    let name_max = parallel.tallies.iter().map(|tally| tally.name_max).max()?;
-    let skipped = strings_start.checked_sub(parallel.end)?;
-    let plausible = if skipped <= WALKED_MAX {
-        walk(&map[parallel.end + 1..strings_start], kernel).is_some()
-    } else {
-        skipped <= edges_max(&header)
-    };
-    if u64::from(name_max) >= index.count || !plausible || !closes(&map[index.end + 1..]) {
+    let name_max = parallel.sinks.iter().map(|tally| tally.name_max).max()?;
+    let traces = between(map, (parallel.end, strings_start), &header, kernel)?;
+    let name_max = traces.name_max.map_or(name_max, |(of_functions, _)| of_functions.max(name_max));
+    if u64::from(name_max) >= index.count || !closes(&map[index.end + 1..]) {
         return None;
     }
-    let mut names = Names::wanted(&header, &parallel.tallies);
+    let mut names = Names::wanted(&header, &parallel.sinks, &traces);
     let wanted = names.indexes();
     index.fetch(map, kernel, &wanted, |name, raw| names.add(name, raw));
-    Some(assemble(&header, parallel.tallies, &names, Vec::new()))
+    Some(assemble(&header, parallel.sinks, &names, &traces, Vec::new()))
 }
 
 /// The header, and where the numbers of `nodes` begin, if these are the first two sections.
-pub(super) fn prefix(map: &[u8], kernel: Kernel) -> Option<(Header, usize)> {
+pub(super) fn prefix(map: &[u8], kernel: Kernel, want: Want<'_>) -> Option<(Header, usize)> {
     let mut prefix = &map[..map.len().min(PREFIX_MAX)];
     let mut text = Text::new(&mut prefix, 0, kernel);
     text.expect(b'{').ok()?;
@@ -60,9 +58,7 @@ pub(super) fn prefix(map: &[u8], kernel: Kernel) -> Option<(Header, usize)> {
         return None;
     }
     text.expect(b':').ok()?;
-    let mut raw = Limited { bytes: Vec::new(), limit: HEADER_MAX };
-    text.skip_value(&mut raw).ok()?;
-    let header = Header::parse(&raw.bytes).ok()?;
+    let header = header(&mut text).ok()?.wanting(want.stacks);
     text.expect(b',').ok()?;
     if text.short_string(KEY_MAX).ok()? != b"nodes" {
         return None;
@@ -76,17 +72,46 @@ pub(super) fn prefix(map: &[u8], kernel: Kernel) -> Option<(Header, usize)> {
 ///
 /// Searched from the end. `"strings":[` cannot stand inside an array of strings, where its quotes would be escaped; that it is
 /// a key of the outermost object is what [`closes`] shows.
-fn strings_start(map: &[u8], from: usize) -> Option<usize> {
+pub(super) fn strings_start(map: &[u8], from: usize) -> Option<usize> {
     memchr::memrchr_iter(b'[', &map[from..]).find_map(|at| {
         let before = map[..from + at].trim_ascii_end().strip_suffix(b":")?.trim_ascii_end().strip_suffix(b"\"strings\"")?;
         matches!(before.trim_ascii_end().last(), Some(b',')).then_some(from + at + 1)
     })
 }
 
-/// Whether what lies between the end of the nodes and the beginning of the strings is a sequence of other sections.
-fn walk(mut between: &[u8], kernel: Kernel) -> Option<()> {
+/// Looks at what lies between the bracket that ends the nodes and the text of the strings; None if that is not what should.
+fn between(map: &[u8], (nodes_end, strings_start): (usize, usize), header: &Header, kernel: Kernel) -> Option<Traces> {
+    let skipped = strings_start.checked_sub(nodes_end)?;
+    if skipped <= WALKED_MAX {
+        return walk(&map[nodes_end + 1..strings_start], &[], header, kernel);
+    }
+    if header.trace_fields.is_none() {
+        return (skipped <= edges_max(header)).then(Traces::default);
+    }
+    let comma = comma_before_traces(&map[..strings_start], nodes_end)?;
+    let edges = &map[nodes_end + 1..comma];
+    let framed = edges.trim_ascii_start().starts_with(b",") && edges.trim_ascii_end().ends_with(b"]");
+    if !framed || edges.len() > edges_max(header) {
+        return None;
+    }
+    walk(&map[comma..strings_start], &[b"edges"], header, kernel)
+}
+
+/// Position of the comma before the sections of allocation stacks, searched from the end: few sections follow them, all of
+/// numbers.
+fn comma_before_traces(map: &[u8], from: usize) -> Option<usize> {
+    let before = memchr::memrchr_iter(b'"', &map[from..])
+        .find_map(|at| map[..=from + at].strip_suffix(b"\"trace_function_infos\""))?
+        .trim_ascii_end();
+    (before.last() == Some(&b',') && before.len() > from).then(|| before.len() - 1)
+}
+
+/// Whether text up to that of the strings is a sequence of sections, other than those seen before, and what it says about
+/// allocation stacks if that is wanted.
+fn walk(mut between: &[u8], before: &[&[u8]], header: &Header, kernel: Kernel) -> Option<Traces> {
     let mut text = Text::new(&mut between, 0, kernel);
-    let mut seen: Vec<Vec<u8>> = vec![b"snapshot".to_vec(), b"nodes".to_vec()];
+    let mut seen: Vec<Vec<u8>> = [&b"snapshot"[..], b"nodes"].iter().chain(before).map(|key| key.to_vec()).collect();
+    let mut traces = Traces::default();
     loop {
         text.expect(b',').ok()?;
         let key = text.short_string(KEY_MAX).ok()?;
@@ -96,15 +121,20 @@ fn walk(mut between: &[u8], kernel: Kernel) -> Option<()> {
         text.expect(b':').ok()?;
         if key == b"strings" {
             text.expect(b'[').ok()?;
-            return text.peek().ok()?.is_none().then_some(());
+            let whole = text.peek().ok()?.is_none() && (header.trace_fields.is_none() || traces.has_functions());
+            return whole.then_some(traces);
         }
-        text.skip_value(&mut std::io::sink()).ok()?;
+        let of_traces = traces::SECTIONS.into_iter().find(|section| section.as_bytes() == key);
+        match of_traces.zip(header.trace_fields.as_ref()) {
+            Some((section, fields)) => traces.read(&mut text, section, fields).ok()?,
+            None => text.skip_value(&mut std::io::sink()).ok()?,
+        }
         seen.push(key);
     }
 }
 
 /// Whether the outermost object ends here and nothing follows.
-fn closes(tail: &[u8]) -> bool {
+pub(super) fn closes(tail: &[u8]) -> bool {
     let white = |bytes: &[u8]| bytes.iter().all(|b| matches!(b, b' ' | b'\n' | b'\r' | b'\t'));
     tail.iter().position(|&b| b == b'}').is_some_and(|at| white(&tail[..at]) && white(&tail[at + 1..]))
 }

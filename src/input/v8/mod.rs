@@ -5,32 +5,39 @@
 //! is read front to back (`front_to_back`), which accepts any order of sections and knows where an error is.
 
 use std::collections::HashMap;
-use std::io::{Read, Seek, Write};
+use std::io::Read;
 
 use crate::error::ErrorKind;
 use crate::identity::{Identity, NativeKey, Sampled};
-use crate::input::{InputFormat, Sniff, Want};
+use crate::input::text::{self, Text};
+use crate::input::{InputFormat, Sniff, Want, foreign, json};
 use crate::report::{Moved, Warning};
 use crate::scan::Kernel;
 use crate::snapshot::{Group, Runtime, Snapshot, native_name};
 use crate::source::Source;
 use crate::stacks::NOT_TRACKED;
+use document::{Aside, SECTIONS, missing, put_aside};
 use header::Header;
 use tally::Tally;
-use text::Text;
+use traces::{Recorded, Traces};
 use verify::Facts;
 
+mod document;
+mod graph;
 mod header;
 mod mapped;
 mod nodes;
 mod peek;
+mod records;
 mod strings;
 mod tally;
-mod text;
+mod traces;
 mod verify;
 
 /// The format of V8's heap profiler.
 pub struct V8;
+
+pub use graph::{GraphWant, read_graph};
 
 /// Name of the format in reports.
 pub const NAME: &str = "v8";
@@ -45,12 +52,9 @@ impl InputFormat for V8 {
     }
 
     fn sniff(&self, head: &[u8]) -> Sniff {
-        let text = head.strip_prefix(BOM).unwrap_or(head).trim_ascii_start();
+        let text = text::beginning(head);
         let Some(text) = text.strip_prefix(b"{") else { return Sniff::No };
         let key = text.trim_ascii_start();
-        if JSC.iter().any(|mark| memchr::memmem::find(&text[..text.len().min(256)], mark.as_bytes()).is_some()) {
-            return Sniff::No;
-        }
         let known = SECTIONS.iter().any(|section| {
             key.strip_prefix(b"\"")
                 .and_then(|key| key.strip_prefix(section.as_bytes()))
@@ -78,24 +82,8 @@ impl InputFormat for V8 {
     }
 }
 
-/// The sections of every V8 from 7.8 on, in its order.
-const SECTIONS: [&str; 8] =
-    ["snapshot", "nodes", "edges", "trace_function_infos", "trace_tree", "samples", "locations", "strings"];
-/// What JavaScriptCore's own snapshots have near their beginning.
-const JSC: [&str; 2] = ["\"type\":\"Inspector\"", "\"type\":\"GCDebugging\""];
-const BOM: &[u8] = b"\xef\xbb\xbf";
-/// Longest key of the outermost object that is looked at.
-const KEY_MAX: usize = 1 << 16;
-/// Largest header.
-const HEADER_MAX: usize = 16 << 20;
 /// A stream may hold more names than this only where it announces as many nodes; they are then found by hashing.
 const NAMES_TABLE_MAX: u64 = 1 << 26;
-
-/// A section that comes before what it depends on, put aside.
-struct Aside {
-    file: std::fs::File,
-    offset: u64,
-}
 
 /// What has been read of a file so far.
 struct Parts<'a> {
@@ -104,6 +92,8 @@ struct Parts<'a> {
     names: Option<Names>,
     nodes_aside: Option<Aside>,
     strings_aside: Option<Aside>,
+    traces: Traces,
+    traces_aside: Vec<(&'static str, Aside)>,
     name_max_offset: u64,
     kernel: Kernel,
     want: Want<'a>,
@@ -111,8 +101,10 @@ struct Parts<'a> {
     strings: u64,
     facts: Facts,
     edges_aside: Option<Aside>,
-    /// The known sections that have been read.
-    sections: Vec<Vec<u8>>,
+    /// A known section has been read.
+    known: bool,
+    /// The first key that is none of a snapshot's.
+    stranger: Option<Vec<u8>>,
 }
 
 /// Reads a snapshot front to back, in bounded memory.
@@ -124,6 +116,8 @@ fn front_to_back(input: &mut dyn Read, kernel: Kernel, want: Want<'_>, names_max
         names: None,
         nodes_aside: None,
         strings_aside: None,
+        traces: Traces::default(),
+        traces_aside: Vec::new(),
         name_max_offset: 0,
         kernel,
         want,
@@ -131,89 +125,27 @@ fn front_to_back(input: &mut dyn Read, kernel: Kernel, want: Want<'_>, names_max
         strings: 0,
         facts: Facts::default(),
         edges_aside: None,
-        sections: Vec::new(),
+        known: false,
+        stranger: None,
     };
-    while text.rest().len() < BOM.len() && text.fill()? {}
-    if text.rest().starts_with(BOM) {
-        text.consume(BOM.len());
+    document::sections(&mut text, |text, key| parts.section(text, key))?;
+    if let (false, Some(key)) = (parts.known, &parts.stranger) {
+        return Err(ErrorKind::Unrecognized(foreign::unknown_object(key)));
     }
-    text.expect(b'{')?;
-    let mut separator = b',';
-    if text.peek_token()? == Some(b'}') {
-        separator = b'}';
-    } else {
-        parts.section(&mut text)?;
-    }
-    while separator == b',' && text.peek_token()? == Some(b',') {
-        text.consume(1);
-        parts.section(&mut text)?;
-    }
-    text.section = "file";
-    if text.peek_token()? != Some(b'}') {
-        return Err(text.unexpected("\",\" or \"}\""));
-    }
-    text.consume(1);
-    let warnings = trailing(&mut text)?;
+    let warnings = document::trailing(&mut text)?;
     parts.finish(&mut text, warnings)
 }
 
-/// Checks what stands behind the outermost object.
-fn trailing(text: &mut Text<'_>) -> Result<Vec<Warning>, ErrorKind> {
-    let offset = text.offset();
-    match text.peek_token()? {
-        None => Ok(Vec::new()),
-        Some(0) => {
-            let zeros = text.offset();
-            while text.peek()? == Some(0) {
-                let run = text.rest().iter().take_while(|&&b| b == 0).count();
-                text.consume(run);
-            }
-            if text.peek_token()?.is_some() {
-                return Err(text.unexpected("end of file"));
-            }
-            let message = format!("zero bytes follow the snapshot from byte {}; they were ignored", crate::text::count(zeros));
-            Ok(vec![Warning { code: "nul-padding".to_owned(), message, input: None }])
-        }
-        Some(b'{') => {
-            let problem = format!(
-                "a second JSON document follows (HeapProfiler.stopTrackingHeapObjects sends one more snapshot); \
-                 `head -c {offset}` gives the first"
-            );
-            Err(text.inconsistent(text.offset(), problem))
-        }
-        Some(_) => Err(text.unexpected("end of file")),
-    }
-}
-
 impl<'a> Parts<'a> {
-    /// Reads one key and its value.
-    fn section(&mut self, text: &mut Text<'_>) -> Result<(), ErrorKind> {
-        text.section = "file";
-        let key_offset = text.offset();
-        let key = text.short_string(KEY_MAX)?;
-        text.expect(b':')?;
-        if self.sections.contains(&key) {
-            let problem = format!("the section \"{}\" appears twice", String::from_utf8_lossy(&key));
-            return Err(text.inconsistent(key_offset, problem));
+    /// Reads the value of a key.
+    fn section(&mut self, text: &mut Text<'_>, key: &[u8]) -> Result<(), ErrorKind> {
+        let known = SECTIONS.iter().any(|section| section.as_bytes() == key);
+        self.known |= known;
+        if !known && self.stranger.is_none() {
+            self.stranger = Some(key.to_vec());
         }
-        if SECTIONS.iter().any(|section| section.as_bytes() == key) {
-            self.sections.push(key.clone());
-        }
-        match &key[..] {
-            b"snapshot" => {
-                text.section = "snapshot";
-                text.peek_token()?;
-                let offset = text.offset();
-                let mut raw = Limited { bytes: Vec::new(), limit: HEADER_MAX };
-                text.skip_value(&mut raw)?;
-                let header = Header::parse(&raw.bytes).map_err(|(at, problem)| {
-                    text.inconsistent(
-                        offset + at as u64,
-                        if raw.bytes.first() == Some(&b'{') { problem } else { "not an object".to_owned() },
-                    )
-                })?;
-                self.header = Some(header);
-            }
+        match key {
+            b"snapshot" => self.header = Some(document::header(text)?.wanting(self.want.stacks || self.want.verify)),
             b"nodes" => {
                 text.section = "nodes";
                 if self.header.is_some() {
@@ -224,15 +156,16 @@ impl<'a> Parts<'a> {
             }
             b"strings" => {
                 text.section = "strings";
-                if self.tally.is_some() {
+                let traced = self.header.as_ref().is_some_and(|header| header.trace_fields.is_some());
+                if self.tally.is_some() && (!traced || self.traces.has_functions()) {
                     self.strings(text)?;
                 } else {
                     self.strings_aside = Some(put_aside(text)?);
                 }
             }
             b"edges" => self.edges(text)?,
-            b"trace_function_infos" => self.skip(text, "trace_function_infos")?,
-            b"trace_tree" => self.skip(text, "trace_tree")?,
+            b"trace_function_infos" => self.traces(text, traces::SECTIONS[0])?,
+            b"trace_tree" => self.traces(text, traces::SECTIONS[1])?,
             b"samples" => self.skip(text, "samples")?,
             b"locations" => self.skip(text, "locations")?,
             _ => self.skip(text, "unknown section")?,
@@ -242,7 +175,7 @@ impl<'a> Parts<'a> {
 
     fn skip(&self, text: &mut Text<'_>, section: &'static str) -> Result<(), ErrorKind> {
         text.section = section;
-        if self.want.verify { verify::value(text) } else { text.skip_value(&mut std::io::sink()) }
+        if self.want.verify { json::value(text) } else { text.skip_value(&mut std::io::sink()) }
     }
 
     fn edges(&mut self, text: &mut Text<'_>) -> Result<(), ErrorKind> {
@@ -260,16 +193,28 @@ impl<'a> Parts<'a> {
         }
     }
 
+    fn traces(&mut self, text: &mut Text<'_>, section: &'static str) -> Result<(), ErrorKind> {
+        match &self.header {
+            Some(Header { trace_fields: Some(fields), .. }) => self.traces.read(text, section, fields),
+            None if self.want.stacks || self.want.verify => {
+                text.section = section;
+                self.traces_aside.push((section, put_aside(text)?));
+                Ok(())
+            }
+            _ => self.skip(text, section),
+        }
+    }
+
     fn nodes(&mut self, text: &mut Text<'_>) -> Result<(), ErrorKind> {
         text.section = "nodes";
         let Some(header) = &self.header else { return Err(missing(text, "snapshot")) };
         let dense = self.names_max.min(header.node_count.saturating_mul(4).max(1 << 16)).min(NAMES_TABLE_MAX);
-        let mut tally = Tally::new(header, dense, self.want.identify);
+        let tally = Tally::new(header, dense, self.want.identify);
         text.expect(b'[')?;
-        let edge_count_sum = nodes::read(text, header, &mut tally, self.want.verify)?;
-        self.facts.nodes(edge_count_sum);
-        self.name_max_offset = text.name_max_offset;
-        self.tally = Some(tally);
+        let read = nodes::read(text, header, tally, self.want.verify)?;
+        self.facts.nodes(read.edge_count_sum);
+        self.name_max_offset = read.name_max_offset;
+        self.tally = Some(read.tally);
         Ok(())
     }
 
@@ -277,9 +222,14 @@ impl<'a> Parts<'a> {
         text.section = "strings";
         let (Some(header), Some(tally)) = (&self.header, &self.tally) else { return Err(missing(text, "nodes")) };
         text.expect(b'[')?;
-        let mut names = Names::wanted(header, std::slice::from_ref(tally));
+        let mut names = Names::wanted(header, std::slice::from_ref(tally), &self.traces);
         let wanted = names.indexes();
         let count = strings::read(text, &wanted, |name, raw| names.add(name, raw))?;
+        if let Some((name, offset)) = self.traces.name_max.filter(|&(name, _)| u64::from(name) >= count) {
+            text.section = traces::SECTIONS[0];
+            let (name, count) = (crate::text::count(u64::from(name)), crate::text::count(count));
+            return Err(text.inconsistent(offset, format!("a name is string {name}, but the file has {count} strings")));
+        }
         if tally.nodes > 0 && u64::from(tally.name_max) >= count {
             text.section = "nodes";
             let problem = format!(
@@ -305,6 +255,9 @@ impl<'a> Parts<'a> {
                 return Err(missing(text, section));
             }
         }
+        for (section, mut aside) in std::mem::take(&mut self.traces_aside) {
+            self.traces(&mut Text::new(&mut aside.file, aside.offset, self.kernel), section)?;
+        }
         if let Some(mut aside) = self.nodes_aside.take() {
             self.nodes(&mut Text::new(&mut aside.file, aside.offset, self.kernel))?;
         }
@@ -318,48 +271,9 @@ impl<'a> Parts<'a> {
             self.facts.finish(text, header, self.strings)?;
         }
         match (self.header, self.tally, self.names) {
-            (Some(header), Some(tally), Some(names)) => Ok(assemble(&header, vec![tally], &names, warnings)),
+            (Some(header), Some(tally), Some(names)) => Ok(assemble(&header, vec![tally], &names, &self.traces, warnings)),
             _ => Err(missing(text, "nodes")),
         }
-    }
-}
-
-fn missing(text: &Text<'_>, section: &str) -> ErrorKind {
-    ErrorKind::Inconsistent {
-        section: section.to_owned(),
-        offset: text.offset(),
-        problem: "the section is missing: not a V8 heap snapshot, or not a whole one".to_owned(),
-    }
-}
-
-/// Copies a value to a temporary file.
-fn put_aside(text: &mut Text<'_>) -> Result<Aside, ErrorKind> {
-    text.peek_token()?;
-    let offset = text.offset();
-    let mut file = std::io::BufWriter::new(tempfile::tempfile()?);
-    text.skip_value(&mut file)?;
-    let mut file = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-    file.rewind()?;
-    Ok(Aside { file, offset })
-}
-
-/// Collects bytes up to a limit.
-struct Limited {
-    bytes: Vec<u8>,
-    limit: usize,
-}
-
-impl Write for Limited {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if self.bytes.len() + bytes.len() > self.limit {
-            return Err(std::io::Error::other(format!("the header is larger than {} MiB", self.limit >> 20)));
-        }
-        self.bytes.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }
 
@@ -372,9 +286,10 @@ struct Names {
 }
 
 impl Names {
-    fn wanted(header: &Header, tallies: &[Tally<'_>]) -> Self {
+    fn wanted(header: &Header, tallies: &[Tally<'_>], traces: &Traces) -> Self {
         let slots = tallies.iter().flat_map(|tally| &tally.slots[1..]);
-        let of_groups = slots.filter(|slot| !header.kinds[slot.kind()].folded).map(|slot| (slot.name, true));
+        let of_groups = slots.filter(|slot| !header.kinds[slot.kind()].folded && slot.trace == 0).map(|slot| (slot.name, true));
+        let of_groups = of_groups.chain(traces.names().map(|name| (name, true)));
         let sampled = tallies.iter().filter_map(|tally| tally.identity.as_ref()).flat_map(|identity| &identity.sample);
         let mut wanted: Vec<(u32, bool)> = of_groups.chain(sampled.map(|&(_, _, name)| (name, false))).collect();
         wanted.sort_unstable();
@@ -392,7 +307,7 @@ impl Names {
     /// Takes in the raw text of the next wanted string.
     fn add(&mut self, name: u32, raw: &[u8]) {
         let of_group = self.wanted.get(self.found.len()).is_some_and(|&(next, of_group)| next == name && of_group);
-        let text = if of_group { strings::unescape(raw) } else { String::new() };
+        let text = if of_group { json::unescape(raw) } else { String::new() };
         self.found.push((text, xxhash_rust::xxh3::xxh3_64(raw)));
     }
 
@@ -409,12 +324,13 @@ struct Place {
     kind: usize,
     name: u32,
     detached: bool,
+    stack: u32,
     tally: usize,
     slot: usize,
 }
 
-/// The slots of all workers, those of one kind and name together, in the order of kinds and names.
-fn places(header: &Header, tallies: &[Tally<'_>], names: &Names) -> Vec<(String, Vec<Place>)> {
+/// The slots of all workers, those of one kind and name together, in the order of kinds and names; within them in that of stacks.
+fn places(header: &Header, tallies: &[Tally<'_>], names: &Names, recorded: &Recorded) -> Vec<(String, Vec<Place>)> {
     let first_of = |kind: usize| header.kinds.iter().position(|other| other.name == header.kinds[kind].name).unwrap_or(kind);
     let first: Vec<usize> = (0..header.kinds.len()).map(first_of).collect();
     let slots = tallies
@@ -426,6 +342,7 @@ fn places(header: &Header, tallies: &[Tally<'_>], names: &Names) -> Vec<(String,
             kind: first[found.kind()],
             name: found.name,
             detached: found.detached(),
+            stack: recorded.stack(found.trace).unwrap_or(NOT_TRACKED),
             tally,
             slot,
         })
@@ -453,27 +370,36 @@ fn places(header: &Header, tallies: &[Tally<'_>], names: &Names) -> Vec<(String,
         }
         same
     });
+    groups.iter_mut().for_each(|(_, places)| places.sort_unstable_by_key(|place| place.stack));
     groups
 }
 
 /// Puts what the workers counted together, now that names are known.
-fn assemble(header: &Header, tallies: Vec<Tally<'_>>, names: &Names, warnings: Vec<Warning>) -> Snapshot {
+fn assemble(header: &Header, tallies: Vec<Tally<'_>>, names: &Names, traces: &Traces, mut warnings: Vec<Warning>) -> Snapshot {
+    let recorded = traces.recorded(names);
+    warnings.extend(recorded.warnings(tallies.iter().flat_map(|tally| &tally.slots)));
     let mut group_of: Vec<Vec<u32>> = tallies.iter().map(|tally| vec![u32::MAX; tally.slots.len()]).collect();
-    let mut groups = Vec::new();
+    let mut groups: Vec<Group> = Vec::new();
     let mut lacking = Vec::new();
-    for (number, (name, places)) in (0..).zip(places(header, &tallies, names)) {
-        let kind = header.kinds[places[0].kind].name.clone();
-        let (mut group, mut lacks) = (Group { kind, name, stack: NOT_TRACKED, count: 0, self_size: 0 }, Moved::default());
-        for place in places {
-            let slot = &tallies[place.tally].slots[place.slot];
-            group.count += slot.count;
-            group.self_size += slot.self_size;
-            lacks.count += slot.lacking.count;
-            lacks.size += slot.lacking.size;
-            group_of[place.tally][place.slot] = number;
+    for (name, places) in places(header, &tallies, names, &recorded) {
+        for places in places.chunk_by(|a, b| a.stack == b.stack) {
+            let kind = header.kinds[places[0].kind].name.clone();
+            let (mut group, mut lacks) =
+                (Group { kind, name: name.clone(), stack: places[0].stack, count: 0, self_size: 0 }, Moved::default());
+            for place in places {
+                let slot = &tallies[place.tally].slots[place.slot];
+                group.count += slot.count;
+                group.self_size += slot.self_size;
+                lacks.count += slot.lacking.count;
+                lacks.size += slot.lacking.size;
+                group_of[place.tally][place.slot] = u32::try_from(groups.len()).unwrap_or(u32::MAX);
+            }
+            // A slot that all objects have left for those of their stacks is no group.
+            if group.count > 0 {
+                groups.push(group);
+                lacking.push(lacks);
+            }
         }
-        groups.push(group);
-        lacking.push(lacks);
     }
     let odd_id_max = tallies.iter().map(|tally| tally.odd_id_max).max().unwrap_or(0);
     Snapshot {
@@ -483,6 +409,8 @@ fn assemble(header: &Header, tallies: Vec<Tally<'_>>, names: &Names, warnings: V
         extra_native_bytes: header.extra_native_bytes,
         order_key: (odd_id_max > 0 && !tallies.iter().any(|tally| tally.foreign_ids)).then_some(odd_id_max),
         groups,
+        stacks: recorded.stacks,
+        allocated: recorded.allocated,
         warnings,
         identity: identity(header, tallies, group_of, names, lacking),
         ..Snapshot::new(NAME, Runtime::V8)

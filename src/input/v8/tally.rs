@@ -18,6 +18,8 @@ pub(super) struct Slot {
     /// Next slot of the same name, 0 for none.
     next: u32,
     pub(super) name: u32,
+    /// The trace node that allocated its objects; 0 if that is not known or was not asked for.
+    pub(super) trace: u32,
     pub(super) count: u64,
     pub(super) self_size: u64,
     /// The part that the given id set lacks.
@@ -29,6 +31,10 @@ const DETACHED: u16 = 1 << 15;
 const NOBODY: u16 = u16::MAX;
 
 impl Slot {
+    fn new(tag: u16, next: u32, name: u32, trace: u32) -> Self {
+        Self { tag, next, name, trace, count: 0, self_size: 0, lacking: Moved::default() }
+    }
+
     pub(super) fn kind(&self) -> usize {
         usize::from(self.tag & !DETACHED)
     }
@@ -67,6 +73,8 @@ pub(super) struct Tally<'a> {
     /// Slots of name indexes from `dense` on.
     far: HashMap<u32, u32>,
     dense: u32,
+    /// Slots of trace nodes.
+    traced: Traced,
     pub(super) slots: Vec<Slot>,
     pub(super) nodes: u64,
     pub(super) self_size: u64,
@@ -126,7 +134,8 @@ impl<'a> Tally<'a> {
             heads: vec![0; header.kinds.len()],
             far: HashMap::new(),
             dense: u32::try_from(dense).unwrap_or(u32::MAX - kinds - 1),
-            slots: vec![Slot { tag: NOBODY, next: 0, name: 0, count: 0, self_size: 0, lacking: Moved::default() }],
+            traced: Traced::default(),
+            slots: vec![Slot::new(NOBODY, 0, 0, 0)],
             nodes: 0,
             self_size: 0,
             name_max: 0,
@@ -164,30 +173,7 @@ impl<'a> Tally<'a> {
         if records.overflow {
             return Err(Fault::Overflow);
         }
-        self.slot_of.resize(records.len(), 0);
-        let (mut name_max, mut size_sum, mut overflow) = (self.name_max, self.self_size, false);
-        let fields = records.kind.iter().zip(&records.name).zip(&records.self_size).zip(&records.detached);
-        for (i, (((&kind, &name), &self_size), &detached)) in fields.enumerate() {
-            let Some(rule) = self.rules.get(kind as usize) else { return Err(Fault::Kind(kind)) };
-            name_max = name_max.max(name);
-            #[expect(clippy::cast_possible_truncation, reason = "below the number of rules, which fits")]
-            let tag = kind as u16 | if detached && rule.native { DETACHED } else { 0 };
-            let head = (name & rule.mask) as usize + rule.base as usize;
-            let mut slot = self.heads.get(head).copied().unwrap_or(0);
-            if self.slots[slot as usize].tag != tag {
-                slot = self.find(head, tag, name & rule.mask);
-            }
-            let found = &mut self.slots[slot as usize];
-            found.count += 1;
-            found.self_size = found.self_size.wrapping_add(self_size);
-            let (sum, carry) = size_sum.overflowing_add(self_size);
-            size_sum = sum;
-            overflow |= carry;
-            self.slot_of[i] = slot;
-        }
-        self.name_max = name_max;
-        self.self_size = size_sum;
-        self.nodes += records.len() as u64;
+        let overflow = if records.trace.is_empty() { self.count::<false>(records) } else { self.count::<true>(records) }?;
         let mut odd_id_max = 0;
         for &id in &records.id {
             odd_id_max = odd_id_max.max(if id & 1 == 1 { id } else { 0 });
@@ -202,6 +188,50 @@ impl<'a> Tally<'a> {
             identity.add((batch, odd_id_max), records, &self.slot_of, &mut self.slots);
         }
         if overflow { Err(Fault::SumOverflow) } else { Ok(()) }
+    }
+
+    /// Finds the slot of each record and adds the record to it; true if the sum of sizes passes 2^64.
+    fn count<const TRACED: bool>(&mut self, records: &Records) -> Result<bool, Fault> {
+        self.slot_of.resize(records.len(), 0);
+        let (mut name_max, mut size_sum, mut overflow) = (self.name_max, self.self_size, false);
+        let fields = records.kind.iter().zip(&records.name).zip(&records.self_size).zip(&records.detached);
+        for (i, (((&kind, &name), &self_size), &detached)) in fields.enumerate() {
+            let Some(rule) = self.rules.get(kind as usize) else { return Err(Fault::Kind(kind)) };
+            name_max = name_max.max(name);
+            #[expect(clippy::cast_possible_truncation, reason = "below the number of rules, which fits")]
+            let tag = kind as u16 | if detached && rule.native { DETACHED } else { 0 };
+            let head = (name & rule.mask) as usize + rule.base as usize;
+            let mut slot = self.heads.get(head).copied().unwrap_or(0);
+            if self.slots[slot as usize].tag != tag {
+                slot = self.find(head, tag, name & rule.mask);
+            }
+            if TRACED && records.trace[i] != 0 {
+                let trace = records.trace[i];
+                slot = self.traced.get(slot, trace).unwrap_or_else(|| self.branch(slot, trace));
+            }
+            let found = &mut self.slots[slot as usize];
+            found.count += 1;
+            found.self_size = found.self_size.wrapping_add(self_size);
+            let (sum, carry) = size_sum.overflowing_add(self_size);
+            size_sum = sum;
+            overflow |= carry;
+            self.slot_of[i] = slot;
+        }
+        self.name_max = name_max;
+        self.self_size = size_sum;
+        self.nodes += records.len() as u64;
+        Ok(overflow)
+    }
+
+    /// A new slot for what a trace node allocated of another slot's kind and name.
+    #[cold]
+    #[inline(never)]
+    fn branch(&mut self, slot: u32, trace: u32) -> u32 {
+        let new = u32::try_from(self.slots.len()).unwrap_or(0);
+        let Slot { tag, name, .. } = self.slots[slot as usize];
+        self.slots.push(Slot::new(tag, 0, name, trace));
+        self.traced.insert(slot, trace, new);
+        new
     }
 
     /// The slot of a tag whose name's first slot is another's, or that has none yet.
@@ -228,13 +258,67 @@ impl<'a> Tally<'a> {
             slot = found.next;
         }
         let new = u32::try_from(self.slots.len()).unwrap_or(0);
-        self.slots.push(Slot { tag, next: first, name, count: 0, self_size: 0, lacking: Moved::default() });
+        self.slots.push(Slot::new(tag, first, name, 0));
         if dense {
             self.heads[head] = new;
         } else {
             self.far.insert(name, new);
         }
         new
+    }
+}
+
+/// Slots by the slot of their kind and name and by trace node. Both are small numbers, but few of the pairs occur: a table with
+/// open addressing, at most half full.
+#[derive(Default)]
+struct Traced {
+    /// Pair, 0 for none, and its slot.
+    places: Vec<(u64, u32)>,
+    pairs: usize,
+}
+
+impl Traced {
+    const LEAST: usize = 1 << 10;
+
+    /// The pair's place, or the free one where it would stand.
+    #[inline(always)]
+    fn place(&self, pair: u64) -> usize {
+        let mask = self.places.len().wrapping_sub(1);
+        // Fibonacci hashing: the middle bits depend on all of the pair.
+        let mut at = (pair.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & mask;
+        while self.places[at].0 != pair && self.places[at].0 != 0 {
+            at = (at + 1) & mask;
+        }
+        at
+    }
+
+    fn pair(slot: u32, trace: u32) -> u64 {
+        u64::from(slot) << 32 | u64::from(trace)
+    }
+
+    #[inline(always)]
+    fn get(&self, slot: u32, trace: u32) -> Option<u32> {
+        if self.places.is_empty() {
+            return None;
+        }
+        let (found, of_pair) = self.places[self.place(Self::pair(slot, trace))];
+        (found != 0).then_some(of_pair)
+    }
+
+    fn insert(&mut self, slot: u32, trace: u32, of_pair: u32) {
+        if self.pairs * 2 >= self.places.len() {
+            let larger = vec![(0, 0); (self.places.len() * 2).max(Self::LEAST)];
+            for (pair, slot) in std::mem::replace(&mut self.places, larger) {
+                if pair != 0 {
+                    let at = self.place(pair);
+                    self.places[at] = (pair, slot);
+                }
+            }
+        }
+        let pair = Self::pair(slot, trace);
+        let at = self.place(pair);
+        self.places[at] = (pair, of_pair);
+        self.pairs += 1;
     }
 }
 

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 pub(crate) mod dumps;
 pub(crate) mod oracle;
+pub(crate) mod plain;
 pub(crate) mod synth;
 
 /// (kind, name) to count and self size.
@@ -216,6 +217,24 @@ pub(crate) fn read_as(path: &str, want: Want<'_>) -> Result<Snapshot, ErrorKind>
     input::read(&mut Source::open(path)?, want)
 }
 
+/// Where the objects of a file were allocated, read with the library.
+pub(crate) fn traced(path: &str) -> Result<oracle::Traced, ErrorKind> {
+    let snapshot = input::read(&mut Source::open(path)?, Want { stacks: true, ..Want::GROUPS })?;
+    let stack = |stack: u32| -> Vec<oracle::Frame> {
+        let frames = snapshot.stacks.frames(stack);
+        frames.map(|frame| (frame.function.clone(), frame.script.clone(), frame.line, frame.column)).collect()
+    };
+    let mut traced = oracle::Traced::default();
+    for group in &snapshot.groups {
+        let key = (group.kind.clone(), group.name.clone(), stack(group.stack));
+        assert!(traced.groups.insert(key, (group.count, group.self_size)).is_none(), "{group:?} appears twice");
+    }
+    for (number, allocated) in (0..).zip(&snapshot.allocated).skip(1) {
+        assert!(traced.allocated.insert(stack(number), (allocated.count, allocated.size)).is_none());
+    }
+    Ok(traced)
+}
+
 /// The groups of a snapshot.
 pub(crate) fn groups(snapshot: &Snapshot) -> Groups {
     let mut groups = Groups::new();
@@ -251,6 +270,10 @@ pub(crate) fn names_section_and_offset(message: &str) -> bool {
         "locations",
         "unknown section",
         "summary",
+        "stacks",
+        "traces",
+        "rows",
+        "histogram",
         "objects",
     ];
     let section = SECTIONS.iter().any(|section| message.contains(&format!("{section}: ")));

@@ -30,8 +30,12 @@ struct Header {
     meta: Meta,
     node_count: u64,
     edge_count: u64,
+    #[serde(default, rename = "trace_function_count")]
+    _trace_function_count: Option<u64>,
     #[serde(default, rename = "extra_native_bytes")]
     _extra_native_bytes: Option<u64>,
+    #[serde(default, rename = "root_index")]
+    _root_index: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -42,6 +46,18 @@ struct Meta {
     edge_fields: Option<Vec<String>>,
     #[serde(default)]
     edge_types: Option<Vec<Value>>,
+    #[serde(default, rename = "trace_function_info_fields")]
+    _trace_function_info_fields: Option<Vec<String>>,
+    #[serde(default, rename = "trace_node_fields")]
+    _trace_node_fields: Option<Vec<String>>,
+    #[serde(default, rename = "location_fields")]
+    _location_fields: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct HeaderAlone {
+    #[serde(rename = "snapshot")]
+    _snapshot: Header,
 }
 
 #[derive(Deserialize)]
@@ -65,6 +81,8 @@ struct Document {
 pub(crate) fn read(bytes: &[u8]) -> Result<Plain, String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+    // Only the strings may have lone surrogates.
+    serde_json::from_str::<HeaderAlone>(text).map_err(|error| error.to_string())?;
     let document: Document = serde_json::from_str(&without_lone_surrogates(text)).map_err(|error| error.to_string())?;
     let Document { snapshot, nodes, strings, edges, trace_function_infos, trace_tree, samples, locations } = document;
     let _ = (edges, trace_function_infos, trace_tree, samples, locations);
@@ -88,6 +106,72 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Plain, String> {
     }
     read.iter().try_fold(0_u64, |sum, node| sum.checked_add(node.self_size)).ok_or("the sizes pass 2^64")?;
     Ok(Plain { nodes: read, edge_count })
+}
+
+/// The nodes with their names as they are in the file.
+pub(crate) fn raw_nodes(bytes: &[u8]) -> Result<Vec<Node>, String> {
+    let (document, fields, _) = whole(bytes)?;
+    let place = |name: &str| fields.iter().position(|field| field == name).ok_or(format!("no {name}"));
+    let (kind, name, id, size) = (place("type")?, place("name")?, place("id")?, place("self_size")?);
+    let kinds = names(&document.snapshot.meta.node_types, kind)?;
+    let index = |number: u64| usize::try_from(number).unwrap();
+    let node = |record: &[u64]| Node {
+        kind: kinds[index(record[kind])].clone(),
+        name: document.strings[index(record[name])].clone(),
+        id: record[id],
+        self_size: record[size],
+    };
+    Ok(document.nodes.chunks(fields.len()).map(node).collect())
+}
+
+/// An edge.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Reference {
+    pub(crate) from: usize,
+    pub(crate) kind: String,
+    /// The name, or an index as a number of 32 bits.
+    pub(crate) name: String,
+    pub(crate) to: usize,
+}
+
+/// The edges in the order of the file.
+pub(crate) fn references(bytes: &[u8]) -> Result<Vec<Reference>, String> {
+    let (document, fields, edge_fields) = whole(bytes)?;
+    let place = |fields: &[String], name: &str| fields.iter().position(|field| field == name).ok_or(format!("no {name}"));
+    let count = place(&fields, "edge_count")?;
+    let (kind, name, to) = (place(&edge_fields, "type")?, place(&edge_fields, "name_or_index")?, place(&edge_fields, "to_node")?);
+    let kinds = names(document.snapshot.meta.edge_types.as_deref().unwrap_or_default(), kind)?;
+    let mut edges = document.edges.chunks(edge_fields.len());
+    let mut references = Vec::new();
+    for (from, record) in document.nodes.chunks(fields.len()).enumerate() {
+        for edge in edges.by_ref().take(usize::try_from(record[count]).unwrap()) {
+            let kind = kinds[usize::try_from(edge[kind]).unwrap()].clone();
+            let name = if matches!(&kind[..], "element" | "hidden") {
+                edge[name].rem_euclid(1 << 32).to_string()
+            } else {
+                document.strings[usize::try_from(edge[name]).unwrap()].clone()
+            };
+            references.push(Reference { from, kind, name, to: usize::try_from(edge[to]).unwrap() / fields.len() });
+        }
+    }
+    Ok(references)
+}
+
+#[derive(Deserialize)]
+struct Whole {
+    snapshot: Header,
+    nodes: Vec<u64>,
+    edges: Vec<i64>,
+    strings: Vec<String>,
+}
+
+/// The document, and the fields of nodes and edges.
+fn whole(bytes: &[u8]) -> Result<(Whole, Vec<String>, Vec<String>), String> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+    let document: Whole = serde_json::from_str(&without_lone_surrogates(text)).map_err(|error| error.to_string())?;
+    let (nodes, edges) = (document.snapshot.meta.node_fields.clone(), document.snapshot.meta.edge_fields.clone());
+    Ok((document, nodes, edges.ok_or("no edge_fields")?))
 }
 
 /// The type names that the entry of a field lists.
@@ -227,6 +311,7 @@ pub(crate) fn read_all(bytes: &[u8]) -> Result<Plain, String> {
         strings: Vec<IgnoredAny>,
     }
     let plain = read(bytes)?;
+    traced(bytes)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = without_lone_surrogates(std::str::from_utf8(bytes).map_err(|error| error.to_string())?);
     let Edges { snapshot, nodes, edges, strings } = serde_json::from_str(&text).map_err(|error| error.to_string())?;
@@ -261,4 +346,95 @@ pub(crate) fn read_all(bytes: &[u8]) -> Result<Plain, String> {
         }
     }
     Ok(plain)
+}
+
+/// A frame: function, script, line, column.
+pub(crate) type Frame = (String, String, u32, u32);
+
+/// Objects and bytes.
+pub(crate) type Sums = (u64, u64);
+
+/// Where a snapshot's objects were allocated. Stacks are frames, innermost first; none where that was not recorded.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Traced {
+    /// Living objects by kind, name and stack.
+    pub(crate) groups: BTreeMap<(String, String, Vec<Frame>), Sums>,
+    /// What each stack allocated, dead objects too.
+    pub(crate) allocated: BTreeMap<Vec<Frame>, Sums>,
+}
+
+/// Reads where objects were allocated. The root of the tree is shown only where it allocates itself.
+pub(crate) fn traced(bytes: &[u8]) -> Result<Traced, String> {
+    let plain = read(bytes)?;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let text = without_lone_surrogates(std::str::from_utf8(bytes).map_err(|error| error.to_string())?);
+    let document: Value = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let meta = &document["snapshot"]["meta"];
+    let fields = |key: &str| -> Vec<&str> { meta[key].as_array().into_iter().flatten().filter_map(Value::as_str).collect() };
+    let place = |fields: &[&str], name: &str| fields.iter().position(|field| *field == name);
+    let (of_node, of_function) = (fields("node_fields"), fields("trace_function_info_fields"));
+    let described = ["name", "script_name", "line", "column"].iter().all(|name| of_function.contains(name))
+        && fields("trace_node_fields") == ["id", "function_info_index", "count", "size", "children"];
+    let mut stacks: BTreeMap<u32, Vec<Frame>> = BTreeMap::from([(0, Vec::new())]);
+    let mut traced = Traced::default();
+    let trace = place(&of_node, "trace_node_id").filter(|_| described && document["snapshot"]["trace_function_count"] != 0);
+    if trace.is_some() {
+        let mut functions: Vec<Frame> = Vec::new();
+        let none = Value::Array(Vec::new());
+        let infos = document.get("trace_function_infos").unwrap_or(&none).as_array().ok_or("functions are an array")?;
+        if infos.iter().any(|value| value.as_u64().is_none()) || !infos.len().is_multiple_of(of_function.len()) {
+            return Err("functions are records of whole numbers".to_owned());
+        }
+        for info in infos.chunks(of_function.len()) {
+            let number = |name: &str| small(&info[place(&of_function, name).unwrap()]);
+            let string = |name: &str| -> Result<String, String> {
+                let text = document["strings"].get(number(name)? as usize).and_then(Value::as_str);
+                Ok(text.ok_or("no such string")?.to_owned())
+            };
+            functions.push((string("name")?, string("script_name")?, number("line")?, number("column")?));
+        }
+        if let Some(tree) = document.get("trace_tree") {
+            visit(tree, None, &functions, &mut stacks, &mut traced.allocated)?;
+        }
+    }
+    let nodes = document["nodes"].as_array().unwrap();
+    for (node, record) in plain.nodes.iter().zip(nodes.chunks(of_node.len())) {
+        let id = trace.map_or(Ok(0), |trace| small(&record[trace]))?;
+        let stack = stacks.get(&id).cloned().unwrap_or_default();
+        let sums = traced.groups.entry((node.kind.clone(), node.name.clone(), stack)).or_default();
+        *sums = (sums.0 + 1, sums.1 + node.self_size);
+    }
+    Ok(traced)
+}
+
+fn small(value: &Value) -> Result<u32, String> {
+    value.as_u64().and_then(|value| u32::try_from(value).ok()).ok_or_else(|| format!("{value} is no index"))
+}
+
+/// Takes in the stacks of some nodes of the tree and those within them, in the order of the file: later ids replace earlier ones.
+/// `above` is the stack they were called from, None for the root.
+fn visit(
+    nodes: &Value,
+    above: Option<&[Frame]>,
+    functions: &[Frame],
+    stacks: &mut BTreeMap<u32, Vec<Frame>>,
+    allocated: &mut BTreeMap<Vec<Frame>, Sums>,
+) -> Result<(), String> {
+    let nodes = nodes.as_array().filter(|nodes| nodes.len() % 5 == 0).ok_or("nodes of the tree are records in arrays")?;
+    for node in nodes.chunks(5) {
+        let [id, function] = [small(&node[0])?, small(&node[1])?];
+        let (Some(count), Some(size)) = (node[2].as_u64(), node[3].as_u64()) else {
+            return Err("sums are whole numbers".to_owned());
+        };
+        let missing = || ("(unknown function)".to_owned(), String::new(), 0, 0);
+        let mut stack = vec![functions.get(function as usize).cloned().unwrap_or_else(missing)];
+        stack.extend(above.unwrap_or_default().iter().cloned());
+        let sums = allocated.entry(stack.clone()).or_default();
+        *sums = (sums.0.saturating_add(count), sums.1.saturating_add(size));
+        if id != 0 {
+            stacks.insert(id, stack.clone());
+        }
+        visit(&node[4], Some(if above.is_none() { &[] } else { &stack }), functions, stacks, allocated)?;
+    }
+    Ok(())
 }

@@ -58,6 +58,8 @@ pub(crate) struct Style {
     pub(crate) padding: usize,
     /// Behind the document.
     pub(crate) tail: &'static str,
+    /// Whether objects tell where they were allocated.
+    pub(crate) tracked: bool,
 }
 
 const SECTIONS: &[&str] =
@@ -74,7 +76,13 @@ impl Style {
             space: "",
             padding: 0,
             tail: "",
+            tracked: false,
         }
+    }
+
+    /// As V8 up to 12 writes with allocation tracking.
+    pub(crate) fn tracked() -> Self {
+        Self { tracked: true, ..Self::classic() }
     }
 
     /// As V8 14 and later write: six fields, no newline in any array, scopes.
@@ -145,6 +153,7 @@ impl Style {
             ("unknown", Self::unknown()),
             ("old", Self::old()),
             ("required", Self::required()),
+            ("tracked", Self::tracked()),
         ]
     }
 }
@@ -167,13 +176,14 @@ pub(crate) fn file(objects: &[Object], style: &Style) -> Vec<u8> {
         .collect();
     let edges_per_node = if style.sections.contains(&"edges") { EDGES } else { 0 };
     let mut nodes = Vec::new();
-    for (object, name) in objects.iter().zip(&names) {
-        nodes.push(style.fields.iter().map(|&field| match field {
+    for (i, (object, name)) in objects.iter().zip(&names).enumerate() {
+        nodes.push(style.fields.iter().map(move |&field| match field {
             "type" => object.kind.to_string(),
             "name" => name.to_string(),
             "id" => object.id.to_string(),
             "self_size" => object.self_size.to_string(),
             "edge_count" => edges_per_node.to_string(),
+            "trace_node_id" if style.tracked => (i % 5).to_string(),
             "detachedness" => (if object.detached { "2" } else { "0" }).to_owned(),
             _ => "0".to_owned(),
         }));
@@ -195,6 +205,9 @@ pub(crate) fn file(objects: &[Object], style: &Style) -> Vec<u8> {
             "nodes" => (section, nodes.as_str()),
             "edges" => (section, edges.as_str()),
             "strings" => (section, strings.as_str()),
+            // More functions than the header announces, as V8 writes them.
+            "trace_function_infos" if style.tracked => (section, "[1,0,0,0,0,0,7,0,0,5,3,9]"),
+            "trace_tree" if style.tracked => (section, "[1,0,3,96,[2,1,1,32,[4,0,0,0,[]],3,1,2,64,[]]]"),
             "trace_function_infos" => (section, "[1,0,0,0,0,0]"),
             "trace_tree" => (section, "[1,0,3,96,[2,0,1,32,[],3,0,2,64,[]]]"),
             "samples" => (section, "[0,1,100,9]"),

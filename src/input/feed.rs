@@ -1,4 +1,4 @@
-//! A dump in pieces that end with a line: of a map, or of a stream as it arrives.
+//! A dump of a record a line, in pieces that end with a line: of a map, or of a stream as it arrives.
 
 use std::io::Read;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +31,8 @@ pub(super) struct Stream {
     rest: Vec<u8>,
     offset: u64,
     ended: bool,
+    /// What records are called in messages.
+    section: &'static str,
 }
 
 /// Some whole lines; the last piece may end without a line break.
@@ -44,8 +46,8 @@ pub(super) struct Piece<'t> {
 }
 
 impl Stream {
-    pub(super) fn new(input: Box<dyn Read + Send>) -> Self {
-        Self { input, rest: Vec::new(), offset: 0, ended: false }
+    pub(super) fn new(input: Box<dyn Read + Send>, section: &'static str) -> Self {
+        Self { input, rest: Vec::new(), offset: 0, ended: false, section }
     }
 
     /// Fills `buffer` with the next piece; false at the end.
@@ -66,7 +68,7 @@ impl Stream {
             searched = buffer.len();
             if searched > LINE_MAX {
                 return Err(ErrorKind::Malformed {
-                    section: super::SECTION.to_owned(),
+                    section: self.section.to_owned(),
                     offset: self.offset + searched as u64,
                     expected: format!("the end of a line of at most {} bytes", crate::text::count(LINE_MAX as u64)),
                     found: crate::error::excerpt(&buffer[searched - 16..]),

@@ -1,0 +1,341 @@
+//! Allocation stacks: `trace_function_infos`, an array of records, and `trace_tree`, records nested in records.
+//!
+//! A node of the tree is a stack: its function and the nodes it is nested in, the root outermost. The tree may be nested as deep as
+//! memory allows. Lengths are taken from the arrays: V8 writes the header's count first, and functions that are compiled while it
+//! writes the file come on top of it.
+
+use std::collections::HashMap;
+
+use super::Names;
+use super::header::{FunctionFields, TraceFields, TreeFields};
+use super::tally::Slot;
+use crate::error::ErrorKind;
+use crate::input::text::Text;
+use crate::report::{Moved, Warning};
+use crate::stacks::{Frame, NOT_TRACKED, Stacks};
+use crate::text::count;
+
+/// A function; name and script are string indexes, line and column count from 1, 0 if they are unknown.
+#[derive(Debug, Clone, Copy, Default)]
+struct Function {
+    name: u32,
+    script: u32,
+    line: u32,
+    column: u32,
+}
+
+/// A node of the tree.
+#[derive(Debug, Clone, Copy)]
+struct TraceNode {
+    id: u32,
+    /// The node it is nested in, which comes before it; [`NONE`] for the root.
+    parent: u32,
+    function: u32,
+    /// What it allocated since the recording began, without its children.
+    allocated: Moved,
+}
+
+const NONE: u32 = u32::MAX;
+
+/// What a file says about allocation stacks.
+#[derive(Debug, Default)]
+pub(super) struct Traces {
+    functions: Option<Vec<Function>>,
+    tree: Vec<TraceNode>,
+    /// Highest string index that a function uses, and where.
+    pub(super) name_max: Option<(u32, u64)>,
+}
+
+/// The sections that hold them.
+pub(super) const SECTIONS: [&str; 2] = ["trace_function_infos", "trace_tree"];
+
+impl Traces {
+    /// Reads one of the [sections](SECTIONS).
+    pub(super) fn read(&mut self, text: &mut Text<'_>, section: &'static str, fields: &TraceFields) -> Result<(), ErrorKind> {
+        text.section = section;
+        if section == SECTIONS[0] {
+            self.functions = Some(self.read_functions(text, &fields.functions)?);
+        } else {
+            self.tree = read_tree(text, &fields.tree)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the functions, and with them the strings that name them, are known.
+    pub(super) fn has_functions(&self) -> bool {
+        self.functions.is_some()
+    }
+
+    fn read_functions(&mut self, text: &mut Text<'_>, fields: &FunctionFields) -> Result<Vec<Function>, ErrorKind> {
+        let mut arrays = Arrays::begin(text)?;
+        let mut functions = Vec::new();
+        let (mut function, mut field) = (Function::default(), 0);
+        while let Token::Number(value) = arrays.next(field != 0, false)? {
+            let place = [
+                (fields.name, &mut function.name),
+                (fields.script, &mut function.script),
+                (fields.line, &mut function.line),
+                (fields.column, &mut function.column),
+            ];
+            if let Some((_, place)) = place.into_iter().find(|(of, _)| *of == field) {
+                *place = arrays.small(value)?;
+            }
+            field += 1;
+            if field == fields.fields {
+                let name = function.name.max(function.script);
+                if self.name_max.is_none_or(|(max, _)| name > max) {
+                    self.name_max = Some((name, arrays.at));
+                }
+                functions.push(std::mem::take(&mut function));
+                field = 0;
+            }
+        }
+        Ok(functions)
+    }
+
+    /// The string indexes of all functions' names and scripts.
+    pub(super) fn names(&self) -> impl Iterator<Item = u32> {
+        self.functions.iter().flatten().flat_map(|function| [function.name, function.script])
+    }
+
+    /// The stacks, now that names are known.
+    pub(super) fn recorded(&self, names: &Names) -> Recorded {
+        let mut recorded = Recorded::default();
+        let functions = self.functions.iter().flatten();
+        let frames: Vec<u32> = functions
+            .map(|function| {
+                let [function_name, script] = [function.name, function.script].map(|name| names.get(name).0.to_owned());
+                let frame = Frame { function: function_name, script, line: function.line, column: function.column };
+                recorded.stacks.frame(frame)
+            })
+            .collect();
+        let dense = self.tree.len().saturating_mul(2);
+        let mut stacks: Vec<u32> = Vec::with_capacity(self.tree.len());
+        let mut unknown = None;
+        for node in &self.tree {
+            let frame = frames.get(node.function as usize).copied().unwrap_or_else(|| {
+                recorded.functions_missing += 1;
+                *unknown.get_or_insert_with(|| recorded.stacks.frame(unknown_function()))
+            });
+            // The root is V8's own and would be the outermost frame of every stack: it is shown only where it allocates itself.
+            let within = self.tree.get(node.parent as usize).filter(|parent| parent.parent != NONE);
+            let parent = within.map_or(NOT_TRACKED, |_| stacks[node.parent as usize]);
+            let stack = recorded.stacks.called_from(parent, frame);
+            stacks.push(stack);
+            let of_stack = stack as usize;
+            if recorded.allocated.len() <= of_stack {
+                recorded.allocated.resize(of_stack + 1, Moved::default());
+            }
+            recorded.allocated[of_stack].add(node.allocated);
+            recorded.ids_twice += u64::from(recorded.of_id.insert(node.id, stack, dense));
+        }
+        recorded
+    }
+}
+
+/// What stands for a function that the file does not list.
+fn unknown_function() -> Frame {
+    Frame { function: "(unknown function)".to_owned(), ..Frame::default() }
+}
+
+/// The stacks of a file, and which nodes of its tree they are.
+#[derive(Debug, Default)]
+pub(super) struct Recorded {
+    pub(super) stacks: Stacks,
+    /// What each stack allocated since the recording began.
+    pub(super) allocated: Vec<Moved>,
+    /// Nodes of the tree that refer to a function the file does not list.
+    functions_missing: u64,
+    /// Nodes of the tree with the id of another.
+    ids_twice: u64,
+    of_id: Ids,
+}
+
+impl Recorded {
+    /// Warnings of what is missing in the file, where `slots` hold its objects.
+    pub(super) fn warnings<'s>(&self, slots: impl Iterator<Item = &'s Slot>) -> impl Iterator<Item = Warning> {
+        let objects: u64 = slots.filter(|slot| self.stack(slot.trace).is_none()).map(|slot| slot.count).sum();
+        let sentences = [
+            (objects, "objects name an allocation stack that the file does not hold; they count as not tracked"),
+            (self.functions_missing, "frames of allocation stacks are of functions that the file does not list"),
+            (self.ids_twice, "allocation stacks have the id of another; the last one counts"),
+        ];
+        sentences.into_iter().filter(|&(number, _)| number > 0).map(|(number, sentence)| Warning {
+            code: "damaged-stacks".to_owned(),
+            message: format!("{} {sentence}", count(number)),
+            input: None,
+        })
+    }
+
+    /// The stack of a trace node's id; None if the tree has no such node.
+    pub(super) fn stack(&self, trace: u32) -> Option<u32> {
+        if trace == 0 { Some(NOT_TRACKED) } else { self.of_id.get(trace) }
+    }
+}
+
+/// Stacks by the ids of trace nodes, which V8 numbers from 1.
+#[derive(Debug, Default)]
+struct Ids {
+    dense: Vec<u32>,
+    far: HashMap<u32, u32>,
+}
+
+impl Ids {
+    /// Ids up to `dense` use the table. Returns whether the id was known.
+    fn insert(&mut self, id: u32, stack: u32, dense: usize) -> bool {
+        if id as usize > dense {
+            return self.far.insert(id, stack).is_some();
+        }
+        if self.dense.len() <= id as usize {
+            self.dense.resize(id as usize + 1, NONE);
+        }
+        std::mem::replace(&mut self.dense[id as usize], stack) != NONE
+    }
+
+    fn get(&self, id: u32) -> Option<u32> {
+        let stack = self.dense.get(id as usize).copied().filter(|&stack| stack != NONE);
+        stack.or_else(|| self.far.get(&id).copied())
+    }
+}
+
+/// A place in the tree that is being read.
+#[derive(Clone, Copy)]
+struct Place {
+    /// The node whose children are read.
+    parent: u32,
+    /// The node whose fields are read, and the next of them.
+    node: u32,
+    field: usize,
+}
+
+fn read_tree(text: &mut Text<'_>, fields: &TreeFields) -> Result<Vec<TraceNode>, ErrorKind> {
+    let mut arrays = Arrays::begin(text)?;
+    let mut tree: Vec<TraceNode> = Vec::new();
+    let mut above: Vec<Place> = Vec::new();
+    let mut place = Place { parent: NONE, node: NONE, field: 0 };
+    loop {
+        let token = arrays.next(place.field != 0, place.field == fields.children)?;
+        if place.field == 0 && token != Token::Close {
+            place.node = u32::try_from(tree.len()).ok().filter(|&node| node != NONE).ok_or_else(|| arrays.too_large())?;
+            tree.push(TraceNode { id: 0, parent: place.parent, function: 0, allocated: Moved::default() });
+        }
+        match token {
+            Token::Number(value) => {
+                let node = &mut tree[place.node as usize];
+                if place.field == fields.id {
+                    node.id = arrays.small(value)?;
+                } else if place.field == fields.function {
+                    node.function = arrays.small(value)?;
+                } else if place.field == fields.count {
+                    node.allocated.count = value;
+                } else if place.field == fields.size {
+                    node.allocated.size = value;
+                }
+                place.field += 1;
+            }
+            Token::Open => {
+                above.push(Place { field: place.field + 1, ..place });
+                place = Place { parent: place.node, node: NONE, field: 0 };
+            }
+            Token::Close => match above.pop() {
+                Some(outer) => place = outer,
+                None => return Ok(tree),
+            },
+        }
+        if place.field == fields.fields {
+            place.field = 0;
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Token {
+    Open,
+    Close,
+    Number(u64),
+}
+
+/// Most digits of a number below 2^64.
+const DIGITS_MAX: usize = 20;
+
+/// Nested arrays of unsigned whole numbers, a token at a time.
+struct Arrays<'t, 'i> {
+    text: &'t mut Text<'i>,
+    /// What the next token stands behind.
+    behind: Behind,
+    /// Offset of the last token.
+    at: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Behind {
+    Bracket,
+    Comma,
+    Value,
+}
+
+impl<'t, 'i> Arrays<'t, 'i> {
+    fn begin(text: &'t mut Text<'i>) -> Result<Self, ErrorKind> {
+        text.expect(b'[')?;
+        Ok(Self { at: text.offset(), text, behind: Behind::Bracket })
+    }
+
+    /// The next token. Where a record is open no array may end, and only `array`, not a number, may begin if that is so.
+    fn next(&mut self, in_record: bool, array: bool) -> Result<Token, ErrorKind> {
+        let mut byte = self.text.peek_token()?;
+        if self.behind == Behind::Value && byte == Some(b',') {
+            self.text.consume(1);
+            self.behind = Behind::Comma;
+            byte = self.text.peek_token()?;
+        }
+        self.at = self.text.offset();
+        match byte {
+            Some(b']') if self.behind != Behind::Comma && in_record => {
+                Err(self.text.inconsistent(self.at, "the array ends inside a record".to_owned()))
+            }
+            Some(b']') if self.behind != Behind::Comma => {
+                self.text.consume(1);
+                self.behind = Behind::Value;
+                Ok(Token::Close)
+            }
+            _ if self.behind == Behind::Value => Err(self.text.unexpected("\",\" or \"]\"")),
+            Some(b'[') if array => {
+                self.text.consume(1);
+                self.behind = Behind::Bracket;
+                Ok(Token::Open)
+            }
+            Some(b'0'..=b'9') if !array => self.number(),
+            _ => Err(self.text.unexpected(if array { "\"[\"" } else { "an unsigned whole number" })),
+        }
+    }
+
+    fn number(&mut self) -> Result<Token, ErrorKind> {
+        let digits = loop {
+            let digits = self.text.rest().iter().take_while(|byte| byte.is_ascii_digit()).count();
+            if digits < self.text.rest().len() || digits > DIGITS_MAX || !self.text.fill()? {
+                break digits;
+            }
+        };
+        let leading_zero = digits > 1 && self.text.rest()[0] == b'0';
+        let fraction = matches!(self.text.rest().get(digits), Some(b'.' | b'e' | b'E'));
+        if leading_zero || fraction {
+            return Err(self.text.unexpected("an unsigned whole number"));
+        }
+        let value = self.text.rest()[..digits]
+            .iter()
+            .try_fold(0_u64, |value, byte| value.checked_mul(10)?.checked_add(u64::from(byte - b'0')))
+            .ok_or_else(|| self.too_large())?;
+        self.text.consume(digits);
+        self.behind = Behind::Value;
+        Ok(Token::Number(value))
+    }
+
+    /// The last token's value, if it is below 2^32.
+    fn small(&self, value: u64) -> Result<u32, ErrorKind> {
+        u32::try_from(value).map_err(|_| self.too_large())
+    }
+
+    fn too_large(&self) -> ErrorKind {
+        self.text.inconsistent(self.at, "the number is too large".to_owned())
+    }
+}

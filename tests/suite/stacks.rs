@@ -1,0 +1,350 @@
+//! Allocation stacks of V8 snapshots: against a plain reader, and against the reference viewer's own figures.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use heapdiff::input::{self, Want};
+use heapdiff::snapshot::Group;
+use heapdiff::source::Source;
+use serde_json::Value;
+
+use crate::identities::check;
+use crate::support::oracle::{self, Frame, Sums};
+use crate::support::synth::{self, Style, objects};
+use crate::support::{
+    Rng, corpus, folder, leak, names_section_and_offset, put, read, report, run, run_with_input, text, traced, zst,
+};
+
+/// Snapshots of the bundle that were taken with allocation tracking.
+const TRACKED: &[&str] = &[
+    "isolates/ivm-track-s1.heapsnapshot",
+    "isolates/ivm-track-s3.heapsnapshot",
+    "isolates/ivm-node24-track-s3.heapsnapshot",
+    "chromium-worker/recording.heaptimeline",
+];
+
+#[test]
+fn stacks_are_those_a_plain_reader_finds() {
+    for name in TRACKED {
+        let path = text(&corpus(name));
+        let expected = oracle::traced(&std::fs::read(&path).unwrap()).unwrap();
+        let found = traced(&path).unwrap();
+        assert!(found == expected, "{name}");
+        assert!(found.groups.keys().filter(|(_, _, stack)| stack.len() > 1).count() > 5, "{name}");
+    }
+}
+
+#[test]
+fn stacks_are_found_in_every_style_and_however_a_file_comes_in() {
+    let folder = folder();
+    for (name, style) in Style::all() {
+        let style = Style { tracked: true, ..style };
+        let content = synth::file(&objects(&mut Rng(31), 200), &style);
+        let expected = oracle::traced(&content).unwrap();
+        let tracked = style.fields.contains(&"trace_node_id");
+        assert_eq!(expected.groups.keys().any(|(_, _, stack)| !stack.is_empty()), tracked, "{name}");
+        assert!(traced(&put(folder.path(), "content", &content)).unwrap() == expected, "{name}");
+        assert!(traced(&put(folder.path(), "content.zst", &zst(&content))).unwrap() == expected, "{name}");
+    }
+}
+
+/// The sums of each function (the first frame of a stack) in the reference's view.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+struct Function {
+    allocated: Sums,
+    live: Sums,
+}
+
+type Functions = BTreeMap<Frame, Function>;
+
+fn frame(value: &Value, script: &str) -> Frame {
+    let name = |key: &str| value[key].as_str().unwrap().to_owned();
+    let number = |key: &str| u32::try_from(value[key].as_u64().unwrap()).unwrap();
+    (name("function"), name(script), number("line"), number("column"))
+}
+
+fn reference(json: &[u8]) -> Functions {
+    let rows: Value = serde_json::from_slice(json).unwrap();
+    let mut functions = Functions::new();
+    for row in rows.as_array().unwrap() {
+        let number = |key: &str| row[key].as_u64().unwrap();
+        let sums = functions.entry(frame(row, "script")).or_default();
+        sums.allocated = (sums.allocated.0 + number("count"), sums.allocated.1 + number("size"));
+        sums.live = (sums.live.0 + number("liveCount"), sums.live.1 + number("liveSize"));
+    }
+    functions
+}
+
+/// Whether the reference counts backing stores into their owners: if a child of the root is not synthetic.
+fn has_owners(content: &[u8]) -> bool {
+    let document: Value = serde_json::from_slice(content).unwrap();
+    let list = |value: &Value| value.as_array().unwrap().clone();
+    let fields = list(&document["snapshot"]["meta"]["node_fields"]);
+    let edges =
+        usize::try_from(document["nodes"][fields.iter().position(|field| field == "edge_count").unwrap()].as_u64().unwrap());
+    let synthetic = list(&document["snapshot"]["meta"]["node_types"][0]).iter().position(|kind| kind == "synthetic").unwrap();
+    let targets = (0..edges.unwrap()).map(|edge| usize::try_from(document["edges"][edge * 3 + 2].as_u64().unwrap()).unwrap());
+    targets.into_iter().any(|node| document["nodes"][node] != synthetic)
+}
+
+/// Compares the rows of `--by function` with the reference's.
+fn compare(snapshot: &str, content: &[u8], expected: Functions) {
+    let report = report(&["top", snapshot, "--by", "function", "-n", "0"]);
+    let mut found = Functions::new();
+    for row in report["groups"].as_array().unwrap() {
+        let Some(innermost) = row["frames"].get(0) else {
+            assert_eq!((&row["name"], row.get("allocated")), (&Value::from("[not tracked]"), None));
+            continue;
+        };
+        let number = |value: &Value| value.as_u64().unwrap();
+        let sums = Function {
+            allocated: (number(&row["allocated"]["count"][0]), number(&row["allocated"]["size"][0])),
+            live: (number(&row["count"][0]), number(&row["self_size"][0])),
+        };
+        assert!(found.insert(frame(innermost, "script"), sums).is_none(), "{row}");
+    }
+    let owners = has_owners(content);
+    for (frame, function) in &expected {
+        // What has no living object has no row.
+        let Some(sums) = found.remove(frame) else {
+            assert_eq!(function.live, (0, 0), "{snapshot}: {frame:?}");
+            continue;
+        };
+        assert_eq!(sums.allocated, function.allocated, "{snapshot}: {frame:?}");
+        assert_eq!(sums.live.0, function.live.0, "{snapshot}: {frame:?}");
+        assert!(owners || sums.live.1 == function.live.1, "{snapshot}: {frame:?}");
+    }
+    assert!(found.is_empty(), "{snapshot}: {found:?}");
+}
+
+#[test]
+fn functions_are_those_of_the_reference_viewer() {
+    for name in [
+        "isolates/ivm-track-s3.heapsnapshot",
+        "isolates/ivm-node24-track-s3.heapsnapshot",
+        "chromium-worker/recording.heaptimeline",
+    ] {
+        let snapshot = corpus(name);
+        let stem = name.rsplit_once('.').unwrap().0;
+        let expected = std::fs::read(corpus(&format!("expected/{stem}.stacks.json"))).unwrap();
+        compare(&text(&snapshot), &std::fs::read(&snapshot).unwrap(), reference(&expected));
+    }
+}
+
+/// Over a folder with `v8/PRODUCER/NAME.zst` and `expected/v8/PRODUCER/NAME.stacks.json.zst`, where `HEAPDIFF_CORPUS` names one.
+#[test]
+#[expect(clippy::print_stderr, reason = "says that it did nothing")]
+fn functions_of_a_whole_corpus_are_those_of_the_reference_viewer() {
+    let Some(folder) = std::env::var_os("HEAPDIFF_CORPUS").map(PathBuf::from) else {
+        eprintln!("skipped: HEAPDIFF_CORPUS names no folder");
+        return;
+    };
+    let unpacked = |path: &Path| zstd::stream::decode_all(std::fs::File::open(path).unwrap()).unwrap();
+    let mut compared = 0;
+    for producer in std::fs::read_dir(folder.join("expected/v8")).unwrap() {
+        let producer = producer.unwrap();
+        for file in std::fs::read_dir(producer.path()).unwrap() {
+            let path = file.unwrap().path();
+            let Some(stem) = path.file_name().unwrap().to_str().unwrap().strip_suffix(".stacks.json.zst") else { continue };
+            let files = folder.join("v8").join(producer.file_name());
+            let snapshot = [".heapsnapshot.zst", ".heaptimeline.zst"].map(|suffix| files.join(format!("{stem}{suffix}")));
+            let snapshot = snapshot.into_iter().find(|path| path.exists()).unwrap();
+            compare(&text(&snapshot), &unpacked(&snapshot), reference(&unpacked(&path)));
+            compared += 1;
+        }
+    }
+    assert!(compared > 0);
+}
+
+#[test]
+fn stacks_do_not_depend_on_threads_or_the_way_in() {
+    for name in TRACKED {
+        let path = text(&corpus(name));
+        let by = ["--by", "class,stack", "-n", "0", "--format", "json", "--threads"];
+        let report = |threads: &str| run(&[&["top", &path], &by[..], &[threads]].concat()).stdout;
+        let one = report("1");
+        assert!(one.len() > 5_000 && one == report("2") && one == report("16"), "{name}");
+        let piped = run_with_input(&[&["top", "-"], &by[..], &["2"]].concat(), &std::fs::read(&path).unwrap()).json();
+        let file: Value = serde_json::from_slice(&one).unwrap();
+        assert_eq!((&piped["groups"], &piped["parents"]), (&file["groups"], &file["parents"]), "{name}");
+    }
+}
+
+/// A tracked file with something else in place of a part of it.
+fn altered(from: &str, to: &str) -> String {
+    let content = String::from_utf8(synth::file(&objects(&mut Rng(32), 9), &Style::tracked())).unwrap();
+    assert!(content.contains(from), "{from}");
+    content.replacen(from, to, 1)
+}
+
+const FUNCTIONS: &str = "\"trace_function_infos\":[1,0,0,0,0,0,7,0,0,5,3,9]";
+const TREE: &str = "\"trace_tree\":[1,0,3,96,[2,1,1,32,[4,0,0,0,[]],3,1,2,64,[]]]";
+
+#[test]
+fn damaged_stacks_are_refused_with_section_and_offset() {
+    let folder = folder();
+    for (from, to, words) in [
+        (FUNCTIONS, "\"trace_function_infos\":[1,0,0,0,0,0,7,0,0,5,3]", "trace_function_infos: the array ends inside a record"),
+        (FUNCTIONS, "\"trace_function_infos\":[1,99,0,0,0,0]", "a name is string 99"),
+        (FUNCTIONS, "\"trace_function_infos\":[1,0,0,0,-1,0]", "an unsigned whole number"),
+        (FUNCTIONS, "\"trace_function_infos\":[1,0,0,0,4294967296,0]", "too large"),
+        (FUNCTIONS, "\"trace_function_infos\":[1,0,0,0,[],0]", "an unsigned whole number"),
+        (FUNCTIONS, "\"trace_function_infos\":{}", "\"[\""),
+        (TREE, "\"trace_tree\":[1,0,3,96]", "trace_tree: the array ends inside a record"),
+        (TREE, "\"trace_tree\":[1,0,3,[],96]", "trace_tree: expected an unsigned whole number"),
+        (TREE, "\"trace_tree\":[1,0,3,96,7]", "trace_tree: expected \"[\""),
+        (TREE, "\"trace_tree\":[1,0,3,96,[2,1,1,32,[]],]", "trace_tree: expected an unsigned whole number"),
+        (TREE, "\"trace_tree\":[1,0,3,96,[]1]", "trace_tree: expected \",\" or \"]\""),
+        (TREE, "\"trace_tree\":[1,0,03,96,[]]", "trace_tree: expected an unsigned whole number"),
+        (TREE, "\"trace_tree\":[1,0,18446744073709551616,96,[]]", "trace_tree: the number is too large"),
+        (TREE, "\"trace_tree\":[4294967296,0,3,96,[]]", "trace_tree: the number is too large"),
+    ] {
+        let path = put(folder.path(), "content", altered(from, to).as_bytes());
+        for args in [vec!["top", &path, "--by", "site"], vec!["verify", &path]] {
+            let run = run(&args);
+            let message = run.refusal();
+            assert!(message.contains(words) && names_section_and_offset(message), "{to}: {message}");
+        }
+        assert_eq!(run(&["top", &path]).code, Some(0), "{to}");
+    }
+}
+
+#[test]
+fn what_stacks_refer_to_in_vain_is_counted() {
+    let folder = folder();
+    for (from, to, sentence) in [
+        (
+            TREE,
+            "\"trace_tree\":[1,0,3,96,[2,1,1,32,[],3,1,2,64,[]]]",
+            "1 objects name an allocation stack that the file does not hold",
+        ),
+        (TREE, "\"trace_tree\":[1,0,3,96,[2,7,1,32,[4,0,0,0,[]],3,1,2,64,[]]]", "1 frames of allocation stacks are of functions"),
+        (
+            TREE,
+            "\"trace_tree\":[1,0,3,96,[2,1,1,32,[4,0,0,0,[]],3,1,2,64,[],3,0,0,0,[]]]",
+            "1 allocation stacks have the id of another",
+        ),
+    ] {
+        let content = altered(from, to);
+        let path = put(folder.path(), "content", content.as_bytes());
+        assert!(traced(&path).unwrap() == oracle::traced(content.as_bytes()).unwrap(), "{to}");
+        let warnings = report(&["top", &path, "--by", "site"])["inputs"][0]["warnings"].clone();
+        let messages: Vec<&str> = warnings.as_array().unwrap().iter().filter_map(|warning| warning["message"].as_str()).collect();
+        assert!(messages.len() == 1 && messages[0].starts_with(sentence), "{to}: {messages:?}");
+    }
+}
+
+#[test]
+fn trees_may_be_deep_and_ids_sparse() {
+    const DEPTH: usize = 1_000_000;
+    let mut tree = String::from("\"trace_tree\":[");
+    (1..DEPTH).for_each(|id| tree.push_str(&format!("{},1,0,0,[", id + 7)));
+    tree.push_str("4,1,1,32,[]");
+    (1..DEPTH).for_each(|_| tree.push(']'));
+    tree.push_str(",3,0,5,6,[],4294967295,1,2,3,[]]");
+    let folder = folder();
+    for style in [Style::tracked(), Style { tracked: true, ..Style::reversed() }] {
+        let content = String::from_utf8(synth::file(&objects(&mut Rng(33), 9), &style)).unwrap();
+        let content = content.replacen(TREE, &tree, 1);
+        let path = put(folder.path(), "content", content.as_bytes());
+        let snapshot = input::read(&mut Source::open(&path).unwrap(), Want { stacks: true, ..Want::GROUPS }).unwrap();
+        let depth = |group: &Group| snapshot.stacks.frames(group.stack).count();
+        // The root is not shown.
+        assert_eq!(snapshot.groups.iter().map(depth).max(), Some(DEPTH - 1));
+        let top = report(&["top", &path, "--by", "function", "-n", "0"]);
+        let row = top["groups"].as_array().unwrap().iter().find(|row| row["frames"][0]["line"] == 3).unwrap();
+        assert_eq!((&row["count"][0], &row["allocated"]["count"][0]), (&Value::from(1), &Value::from(3)));
+        assert!(read(&path, true).is_ok());
+    }
+}
+
+/// The rows of a level, by their keys.
+fn rows(report: &Value) -> BTreeMap<String, &Value> {
+    report["groups"].as_array().unwrap().iter().map(|row| (row["name"].as_str().unwrap().to_owned(), row)).collect()
+}
+
+#[test]
+fn changes_by_stack_add_up_to_those_by_class() {
+    let files: Vec<String> = (1..=3).map(|n| text(&corpus(&format!("isolates/ivm-track-s{n}.heapsnapshot")))).collect();
+    let [first, _, last] = &files[..] else { panic!("three files") };
+    let plain = report(&["diff", first, last, "-n", "0"]);
+    for by in ["stack", "site", "function", "script", "package", "class,site", "package,class", "site,function,class"] {
+        let report = report(&["diff", first, last, "--by", by, "-n", "0"]);
+        check(&report, by);
+        assert_eq!(report["totals"], plain["totals"], "{by}");
+        assert!(report["warnings"].as_array().unwrap().is_empty(), "{by}: {}", report["warnings"]);
+    }
+    let by_class = report(&["diff", first, last, "--by", "class,stack", "-n", "0"]);
+    let parents = by_class["parents"].as_array().unwrap();
+    for (class, row) in rows(&plain) {
+        let parent = parents.iter().find(|parent| parent["name"] == class).unwrap();
+        for field in ["count", "self_size", "added", "removed", "survived"] {
+            assert_eq!(parent[field], row[field], "{class} {field}");
+        }
+    }
+    // The class that leaks, where it leaks: 20 in each of the functions that came with s2 and s3.
+    let leaky: Vec<&Value> = by_class["groups"].as_array().unwrap().iter().filter(|row| row["key"][0] == "LeakyConn").collect();
+    let at = |script: &str| leaky.iter().find(|row| row["frames"][0]["script"] == script).unwrap();
+    assert_eq!(at("file:///req1.js")["added"]["count"], 0);
+    assert_eq!(at("file:///req2.js")["added"]["count"], 20);
+    assert_eq!(at("file:///req3.js")["added"]["count"], 20);
+    let trend = report(&[&["trend", "-n", "0"], &files.iter().map(String::as_str).collect::<Vec<_>>()[..]].concat());
+    let place = &rows(&trend)["LeakyConn"]["allocated_at"];
+    assert_eq!((&place["frames"][0]["function"], &place["count_delta"]), (&Value::from("handleRequest"), &Value::from(20)));
+}
+
+#[test]
+fn what_was_allocated_is_known_by_place_alone() {
+    let path = text(&corpus("isolates/ivm-track-s3.heapsnapshot"));
+    let by_package = report(&["top", &path, "--by", "package,class", "-n", "0"]);
+    assert!(by_package["groups"].as_array().unwrap().iter().all(|row| row.get("allocated").is_none()));
+    let app = by_package["parents"].as_array().unwrap().iter().find(|parent| parent["name"] == "app").unwrap();
+    // All of the tree but what V8 allocates itself: its root and the node of V8's API.
+    let expected = oracle::traced(&std::fs::read(&path).unwrap()).unwrap().allocated;
+    let of_app = expected.iter().filter(|(stack, _)| stack.iter().any(|(_, script, ..)| !script.is_empty()));
+    let sums = of_app.fold((0, 0), |sums, (_, more)| (sums.0 + more.0, sums.1 + more.1));
+    assert_eq!(app["allocated"]["count"][0], sums.0);
+    assert_eq!(app["allocated"]["size"][0], sums.1);
+    assert!(report(&["top", &path, "--by", "site", "--kind", "object"])["groups"][0].get("allocated").is_none());
+}
+
+#[test]
+fn a_snapshot_without_stacks_says_so() {
+    let untracked = leak(2);
+    let top = run(&["top", &untracked, "--by", "site", "--format", "json"]);
+    assert!(top.stderr.contains("allocation stacks: none in this snapshot; start the process with "), "{}", top.stderr);
+    let report = top.json();
+    assert_eq!(report["warnings"][0]["code"], "no-stacks");
+    let rows = report["groups"].as_array().unwrap();
+    assert!(rows.len() == 1 && rows[0]["name"] == "[not tracked]" && rows[0]["count"] == report["totals"]["count"]);
+    assert!(run(&["top", &untracked, "--by", "class"]).stderr.is_empty());
+    let tracked = text(&corpus("isolates/mr06-s1.heapsnapshot"));
+    let mixed =
+        crate::support::report(&["diff", &tracked, &text(&corpus("isolates/ivm-track-s1.heapsnapshot")), "--by", "package"]);
+    let without: Vec<&Value> = mixed["warnings"].as_array().unwrap().iter().filter(|w| w["code"] == "no-stacks").collect();
+    assert!(without.len() == 1 && without[0]["input"] == 0, "{without:?}");
+}
+
+/// The gRPC channels of the corpus that `HEAPDIFF_CORPUS` names: one more channel for each request.
+#[test]
+#[expect(clippy::print_stderr, reason = "says that it did nothing")]
+fn growth_of_channels_is_put_on_their_package_and_their_caller() {
+    let Some(folder) = std::env::var_os("HEAPDIFF_CORPUS").map(PathBuf::from) else {
+        eprintln!("skipped: HEAPDIFF_CORPUS names no folder");
+        return;
+    };
+    let files: Vec<String> = (2..=6).map(|n| text(&folder.join(format!("v8/grpc-channels/s{n}.heapsnapshot.zst")))).collect();
+    let trend =
+        |options: &[&str]| report(&[&["trend"], options, &files.iter().map(String::as_str).collect::<Vec<_>>()[..]].concat());
+    let packages = trend(&["--by", "package,class", "-n", "0", "--sort", "delta"]);
+    let tracked = packages["parents"].as_array().unwrap().iter().find(|parent| parent["name"] != "[not tracked]").unwrap();
+    assert_eq!(tracked["name"], "@grpc/grpc-js");
+    let sites = trend(&["--by", "site", "-n", "0"]);
+    let call = rows(&sites).into_iter().find(|(name, _)| name == "lookup /srv/app/corpus/make/grpc.js:24:15").unwrap().1;
+    assert!(call["size_delta"].as_i64().unwrap() > 0);
+    // The finding names the call in the application.
+    let finding = &trend(&[])["findings"][0];
+    assert!(finding["members"].as_array().unwrap().iter().any(|member| member["name"] == "InternalChannel"));
+    let frames = finding["allocated_at"]["frames"].as_array().unwrap();
+    assert!(frames.iter().any(|frame| frame["function"] == "lookup" && frame["line"] == 24), "{frames:?}");
+}
