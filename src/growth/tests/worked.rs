@@ -217,9 +217,13 @@ fn functions_compiled_from_text_are_suspect_by_what_v8_keeps_of_each() {
 #[test]
 fn code_objects_of_python_are_no_code_of_the_engine() {
     let compiled = |n: usize| {
-        Heap::default()
-            .group("code", "code", 2403, &UNEVEN[..n - 1], 240)
-            .group("function", "function", 2508, &[24, 32, 13, 38, 61, 1, 40, 41, 50][..n - 1], 152)
+        Heap::default().group("code", "code", 2403, &UNEVEN[..n - 1], 240).group(
+            "function",
+            "function",
+            2508,
+            &[24, 32, 13, 38, 61, 1, 40, 41, 50][..n - 1],
+            152,
+        )
     };
     assert_eq!(compiled(7).judge().findings().first(), Some(&("code", Suspect)));
     assert_eq!(compiled(10).judge().findings().first(), Some(&("code", Leak)));
