@@ -8,7 +8,7 @@
 //! six bytes, cheaper than reading the file twice. The later one's odd ids are a bit map, three megabytes for 24 million objects.
 //! That no id at or below the earlier maximum is new is not taken for granted: it is counted.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::report::Moved;
 
@@ -166,6 +166,28 @@ pub struct Identity {
     pub added: Option<Vec<Moved>>,
     /// `added` rests on the rise of ids alone.
     pub added_by_rise: bool,
+}
+
+impl Identity {
+    /// Follows groups that were put together: `new_of` is the new number of each, `groups` how many there are now.
+    pub fn regroup(&mut self, new_of: &[u32], groups: usize) {
+        let new = |group: u32| new_of.get(group as usize).copied().unwrap_or(u32::MAX);
+        let mut natives: BTreeMap<NativeKey, u64> = BTreeMap::new();
+        for (key, count) in std::mem::take(&mut self.natives) {
+            *natives.entry(NativeKey { group: new(key.group), ..key }).or_default() += count;
+        }
+        self.natives = natives.into_iter().collect();
+        for segment in self.journal.iter_mut().flat_map(|journal| &mut journal.segments) {
+            segment.groups = segment.groups.iter().map(|&group| new(group)).collect();
+        }
+        if let Some(added) = &mut self.added {
+            let mut merged = vec![Moved::default(); groups];
+            for (moved, &group) in added.iter().zip(new_of) {
+                merged[group as usize].add(*moved);
+            }
+            *added = merged;
+        }
+    }
 }
 
 /// Group and size of a native node.

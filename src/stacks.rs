@@ -137,8 +137,13 @@ impl Stacks {
             return (0..).take(self.nodes.len()).collect();
         }
         let frames: Vec<u32> = other.frames.iter().map(|frame| self.frame(frame.clone())).collect();
-        let mut numbers = vec![NOT_TRACKED; other.nodes.len()];
-        for (old, node) in other.nodes.iter().enumerate().skip(1) {
+        self.grow(&other.nodes, &frames)
+    }
+
+    /// Takes in the nodes of another set, whose frames have the given numbers here; returns the new number of each.
+    fn grow(&mut self, nodes: &[Node], frames: &[u32]) -> Vec<u32> {
+        let mut numbers = vec![NOT_TRACKED; nodes.len()];
+        for (old, node) in nodes.iter().enumerate().skip(1) {
             numbers[old] = self.called_from(numbers[node.parent as usize], frames[node.frame as usize]);
         }
         numbers
@@ -167,6 +172,21 @@ impl Stacks {
     pub fn site(&self, stack: u32) -> Option<&Frame> {
         let site = self.sites.get(stack as usize).copied().filter(|&site| site != NOT_TRACKED);
         self.frames(site.unwrap_or(stack)).next()
+    }
+
+    /// The stacks with other frames in place of those for which `other` gives one; the new number of each, and how many frames were
+    /// replaced.
+    #[must_use]
+    pub fn replaced(&self, other: impl Fn(&Frame) -> Option<Frame>) -> (Self, Vec<u32>, usize) {
+        let (mut new, mut replaced) = (Self::default(), 0);
+        let mut frame = |frame: &Frame| {
+            let other = other(frame);
+            replaced += usize::from(other.is_some());
+            new.frame(other.unwrap_or_else(|| frame.clone()))
+        };
+        let frames: Vec<u32> = self.frames.iter().map(&mut frame).collect();
+        let numbers = new.grow(&self.nodes, &frames);
+        (new, numbers, replaced)
     }
 
     /// The number of each stack without the frames of the recording.

@@ -128,8 +128,10 @@ pub struct ReportArgs {
           value_parser = PossibleValuesParser::new(Level::ALL.map(|(_, name)| level(name))))]
     pub by: Vec<String>,
     /// Rows to show at each level; 0 for all
-    #[arg(short = 'n', long = "limit", value_name = "N", default_value_t = 20)]
-    pub limit: usize,
+    ///
+    /// Unless given: 20; all for folded stacks
+    #[arg(short = 'n', long = "limit", value_name = "N")]
+    pub limit: Option<usize>,
     /// Order of the rows, largest first
     #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(Sort::ALL.map(|(_, name)| name)))]
     pub sort: Option<String>,
@@ -159,6 +161,9 @@ pub struct ReadArgs {
     /// Take the N innermost frames off allocation stacks, or those that match a regular expression
     #[arg(long, value_name = "N|RE")]
     pub drop_frames: Option<String>,
+    /// JavaScript: a source map, or a folder of them, to tell functions of bundled and minified scripts by
+    #[arg(long, value_name = "DIR|FILE")]
+    pub source_maps: Option<String>,
     /// Python: count an instance and its __dict__ as one
     #[arg(long)]
     pub collapse: bool,

@@ -10,7 +10,7 @@ use super::{Failure, exit};
 use crate::analysis::{self, Options};
 use crate::input::Want;
 use crate::load::{self, InputOrder, Loaded};
-use crate::render::schema;
+use crate::render::{Renderer, Style, schema};
 use crate::report::{self, OrderBy, Report, Warning};
 use crate::series::Series;
 use crate::text::safe_name;
@@ -87,18 +87,35 @@ fn trend(args: &Trend) -> Result<Notes, Failure> {
 fn analyse(command: report::Command, inputs: &[load::Candidate], order: InputOrder, args: &ReportArgs) -> Result<Notes, Failure> {
     let options = config::options(command, args)?;
     let output = config::output(&args.output)?;
-    let drop_frames = config::drop_frames(&args.read)?;
-    let want = config::want(Some(&options), &args.read, drop_frames.as_ref());
+    let frames = config::frames(&args.read)?;
+    let stack_options = output.stacks.then(|| config::stack_options(&options, args));
+    let every: Vec<&Options> = [&options].into_iter().chain(&stack_options).collect();
+    let want = config::want(&every, &args.read, &frames);
     let files = open(&output)?;
     let progress = Watcher::new(output.quiet);
-    let report = in_pool(output.threads, || -> Result<Report, Failure> {
+    let reports = in_pool(output.threads, || -> Result<Reports, Failure> {
         let series = load::series(inputs, order, want, &progress)?;
-        let report = analysis::report(&series, &options);
-        matched(&report, &options)?;
-        Ok(report)
+        let report = |options: &Options| {
+            let report = analysis::report(&series, options);
+            matched(&report, options).map(|()| report)
+        };
+        Ok(Reports { usual: report(&options)?, of_stacks: stack_options.as_ref().map(report).transpose()? })
     })??;
     drop(progress);
-    write(&report, &output, files)
+    write(&reports, &output, files)
+}
+
+/// What is to be written.
+struct Reports {
+    usual: Report,
+    /// For formats that [want stacks](Renderer::wants_stacks).
+    of_stacks: Option<Report>,
+}
+
+impl Reports {
+    fn of(&self, renderer: &dyn Renderer) -> &Report {
+        self.of_stacks.as_ref().filter(|_| renderer.wants_stacks()).unwrap_or(&self.usual)
+    }
 }
 
 /// An error if filters left nothing to show.
@@ -113,6 +130,9 @@ fn matched(report: &Report, options: &Options) -> Result<(), Failure> {
 fn verify(args: &Verify) -> Result<Notes, Failure> {
     let inputs = load::expand(&args.files)?;
     let output = config::output(&args.output)?;
+    if output.stacks {
+        return Err(Failure::new(exit::USAGE, "verify shows no stacks: use another format"));
+    }
     let files = open(&output)?;
     let progress = Watcher::new(output.quiet);
     let want = Want { verify: true, ..Want::GROUPS };
@@ -128,15 +148,15 @@ fn verify(args: &Verify) -> Result<Notes, Failure> {
         return Err(Failure { code: exit::INPUT, messages: refused });
     }
     let report = analysis::verified(&Series::new(loaded, OrderBy::Given, None, Vec::new()));
-    write(&report, &output, files)
+    write(&Reports { usual: report, of_stacks: None }, &output, files)
 }
 
 fn summary(args: &Summary) -> Result<Notes, Failure> {
     config::threads(args.threads)?;
     let file = args.output.as_deref().map(OutputFile::open).transpose()?;
     let progress = Watcher::new(args.quiet);
-    let drop_frames = config::drop_frames(&args.read)?;
-    let want = config::want(None, &args.read, drop_frames.as_ref());
+    let frames = config::frames(&args.read)?;
+    let want = config::want(&[], &args.read, &frames);
     let snapshot = in_pool(args.threads, || load::read(&args.file, want, &progress))??;
     drop(progress);
     let text = serde_json::to_vec(&crate::summary::of(&snapshot)).map(|mut text| {
@@ -169,13 +189,13 @@ fn open(output: &Output) -> Result<Vec<OutputFile>, Failure> {
     output.files.iter().map(|(_, path)| OutputFile::open(path)).collect()
 }
 
-fn write(report: &Report, output: &Output, files: Vec<OutputFile>) -> Result<Notes, Failure> {
-    let render = |renderer: &'static dyn crate::render::Renderer, style: &crate::render::Style| {
+fn write(reports: &Reports, output: &Output, files: Vec<OutputFile>) -> Result<Notes, Failure> {
+    let render = |renderer: &'static dyn Renderer, style: &Style| {
         let mut content = Vec::new();
-        renderer.render(report, style, &mut content).map_err(|error| Failure::new(exit::INTERNAL, error.to_string()))?;
+        renderer.render(reports.of(renderer), style, &mut content).map_err(|error| Failure::new(exit::INTERNAL, error.to_string()))?;
         Ok::<_, Failure>(content)
     };
-    let plain = crate::render::Style { color: false, ..output.style };
+    let plain = Style { color: false, ..output.style };
     for ((renderer, _), file) in output.files.iter().zip(files) {
         file.write(&render(*renderer, &plain)?)?;
     }
@@ -183,6 +203,7 @@ fn write(report: &Report, output: &Output, files: Vec<OutputFile>) -> Result<Not
     if output.quiet {
         return Ok(Notes::new());
     }
+    let report = reports.of(output.renderer);
     let of_inputs = report.inputs.iter().flat_map(|input| notes(&input.warnings, &input.path));
     Ok(report.warnings.iter().map(|warning| format!("warning: {}", warning.message)).chain(of_inputs).collect())
 }

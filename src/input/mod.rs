@@ -4,6 +4,7 @@ use crate::error::ErrorKind;
 use crate::identity::Identify;
 use crate::snapshot::{Runtime, Snapshot};
 use crate::source::Source;
+use crate::source_maps::SourceMaps;
 use crate::stacks::DropFrames;
 
 pub mod summary;
@@ -52,6 +53,8 @@ pub struct Want<'a> {
     pub allow_truncated: bool,
     /// Frames to take off every stack.
     pub drop_frames: Option<&'a DropFrames>,
+    /// Where the frames of bundled and minified scripts stand in their sources.
+    pub source_maps: Option<&'a SourceMaps>,
 }
 
 impl Want<'_> {
@@ -64,6 +67,7 @@ impl Want<'_> {
         collapse: false,
         allow_truncated: false,
         drop_frames: None,
+        source_maps: None,
     };
 }
 
@@ -84,7 +88,7 @@ pub fn read(source: &mut Source, want: Want<'_>) -> Result<Snapshot, ErrorKind> 
     source.unchanged()?;
     let mut snapshot = result?;
     snapshot.file_bytes = source.file_bytes();
-    snapshot.settle(want.drop_frames);
+    snapshot.settle(want.source_maps, want.drop_frames);
     Ok(snapshot)
 }
 

@@ -41,6 +41,12 @@ impl Renderer for Markdown {
             }
             write_table(report, style, out)?;
         }
+        for (i, place) in sentences::places(report, style).iter().enumerate() {
+            if i == 0 {
+                writeln!(out, "\nWhere most of the growth was allocated:\n")?;
+            }
+            writeln!(out, "- {} {}: {}", code(&place.name), escape(&place.share), cut_code(&place.stack, style))?;
+        }
         for (i, warning) in super::warnings(report).into_iter().enumerate() {
             if i == 0 {
                 writeln!(out)?;

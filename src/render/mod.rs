@@ -6,6 +6,7 @@
 mod brief;
 mod csv;
 mod findings;
+mod folded;
 mod grid;
 mod json;
 mod markdown;
@@ -28,6 +29,11 @@ pub trait Renderer: Sync {
     /// What `--format` calls it.
     fn name(&self) -> &'static str;
 
+    /// Whether it shows stacks: it then gets all rows, by stack, where no levels or number of rows were asked for.
+    fn wants_stacks(&self) -> bool {
+        false
+    }
+
     /// Writes the report, the last line's end included. Writes are small: `out` should be buffered.
     ///
     /// # Errors
@@ -40,7 +46,7 @@ const LINE_MAX: usize = 1000;
 
 /// Every output format, in the order help lists them.
 pub static RENDERERS: &[&dyn Renderer] =
-    &[&table::Table, &json::Json, &ndjson::NdJson, &csv::Csv, &markdown::Markdown, &brief::Brief];
+    &[&table::Table, &json::Json, &ndjson::NdJson, &csv::Csv, &markdown::Markdown, &brief::Brief, &folded::Folded];
 
 /// The format of a name.
 #[must_use]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::grid::{INFLATES, RUNTIME, keeps_growing};
-use super::{Style, findings, number};
+use super::{Style, findings, number, rows};
 use crate::report::{Command, Finding, Input, OrderBy, Report};
 use crate::text;
 
@@ -11,6 +11,10 @@ use crate::text;
 const SMALL_BYTES: u64 = 8 << 20;
 /// Columns an input's name gets before something else goes to a line of its own.
 const NAME_MIN: usize = 12;
+/// Rows whose place of allocation is told.
+const PLACES_MAX: usize = 3;
+/// Columns the name of such a row gets.
+const PLACE_NAME_MAX: usize = 24;
 /// Snapshots from which on a finding can be a leak.
 const SNAPSHOTS_WANTED: usize = 5;
 
@@ -134,6 +138,30 @@ fn series_names(names: &[String], style: &Style) -> String {
         .into_iter()
         .find(|line| text::width(line) <= style.width)
         .unwrap_or_else(ends)
+}
+
+/// A row that grew, and where most of that was allocated. All safe to print.
+pub(super) struct Place {
+    pub(super) name: String,
+    /// `+20 of +40`: objects of that way through the program, and of the row.
+    pub(super) share: String,
+    pub(super) stack: String,
+}
+
+/// Where the first rows of a comparison that grew were allocated; findings tell it themselves.
+pub(super) fn places(report: &Report, style: &Style) -> Vec<Place> {
+    let rows = report.groups.iter().filter(|_| report.command == Command::Diff);
+    rows.filter_map(|row| {
+        let at = row.allocated_at.as_ref()?;
+        let all = row.change.count_delta.map_or_else(String::new, |all| format!(" of {}", text::signed_count(all)));
+        Some(Place {
+            name: style.fit(&style.safe(&rows::label(&row.kind, &row.name)), PLACE_NAME_MAX),
+            share: format!("{}{all}", text::signed_count(at.count_delta)),
+            stack: findings::stack_words(&at.frames, style),
+        })
+    })
+    .take(PLACES_MAX)
+    .collect()
 }
 
 /// Hints below a table, most pressing first. They are sentences of any length.

@@ -39,6 +39,13 @@ impl Renderer for Table {
             writeln!(out)?;
         }
         write_grid(&grid(report, style), style, out)?;
+        for (i, place) in sentences::places(report, style).iter().enumerate() {
+            if i == 0 {
+                writeln!(out, "\nWhere most of the growth was allocated:")?;
+            }
+            let line = format!("  {}  {}  {}", place.name, place.share, place.stack);
+            writeln!(out, "{}", style.fit(&line, style.width).trim_end())?;
+        }
         let notes = sentences::notes(report, style);
         if !notes.is_empty() {
             writeln!(out)?;

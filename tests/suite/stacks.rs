@@ -348,3 +348,65 @@ fn growth_of_channels_is_put_on_their_package_and_their_caller() {
     let frames = finding["allocated_at"]["frames"].as_array().unwrap();
     assert!(frames.iter().any(|frame| frame["function"] == "lookup" && frame["line"] == 24), "{frames:?}");
 }
+
+/// Bytes of the lines of folded stacks, by what they begin with.
+fn folded(args: &[&str]) -> Vec<(String, Vec<u64>)> {
+    let run = run(&[args, &["--format", "folded"]].concat());
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let values = |line: &str, n: usize| -> (String, Vec<u64>) {
+        let mut parts: Vec<&str> = line.rsplitn(n + 1, ' ').collect();
+        let stack = parts.pop().unwrap().to_owned();
+        (stack, parts.iter().rev().map(|value| value.parse().unwrap()).collect())
+    };
+    run.text().lines().map(|line| values(line, if args[0] == "top" { 1 } else { 2 })).collect()
+}
+
+#[test]
+fn folded_stacks_hold_every_byte() {
+    let files = ["ivm-track-s1", "ivm-track-s3"].map(|name| text(&corpus(&format!("isolates/{name}.heapsnapshot"))));
+    let [first, last] = [0, 1].map(|i| read(&files[i], false).unwrap().self_size.unwrap());
+    let top = folded(&["top", &files[1]]);
+    assert_eq!(top.iter().map(|(_, values)| values[0]).sum::<u64>(), last);
+    // Outermost first, as the tree has it.
+    let expected = oracle::traced(&std::fs::read(&files[1]).unwrap()).unwrap();
+    let stack = "(anonymous) file:///req2.js:1:1;handleRequest file:///req2.js:1:23;LeakyConn file:///app.js:1:28;Uint8Array";
+    let of_stack = expected.groups.iter().filter(|((_, _, frames), _)| frames.len() == 4 && frames[3].1 == "file:///req2.js");
+    let bytes: u64 = of_stack.map(|(_, sums)| sums.1).sum();
+    assert!(bytes > 0 && top.contains(&(stack.to_owned(), vec![bytes])), "{top:?}");
+    let diff = folded(&["diff", &files[0], &files[1], "-n", "3"]);
+    assert_eq!(diff.len(), 4);
+    let sums = [0, 1].map(|i| diff.iter().map(|(_, values)| values[i]).sum::<u64>());
+    assert_eq!(sums, [first, last]);
+    let classes = folded(&["top", &files[1], "--by", "script,class"]);
+    assert!(classes.iter().any(|(stack, _)| stack == "file:///app.js;Uint8Array"), "{classes:?}");
+    // A file of stacks beside the screen, which stays as it is.
+    let folder = folder();
+    let path = text(&folder.path().join("stacks.txt"));
+    let table = run(&["top", &files[1]]);
+    assert_eq!(run(&["top", &files[1], "-o", &format!("folded={path}")]).stdout, table.stdout);
+    assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), top.len());
+    assert_eq!(run(&["verify", &files[1], "--format", "folded"]).code, Some(2));
+}
+
+#[test]
+fn source_maps_put_frames_in_their_sources() {
+    let files = ["ivm-track-s1", "ivm-track-s3"].map(|name| text(&corpus(&format!("isolates/{name}.heapsnapshot"))));
+    let folder = folder();
+    // Line 1 from column 18 on is line 7 of a source; the name stands where V8 says that `LeakyConn` does.
+    let map = r#"{"version":3,"sources":["../src/conn.ts"],"names":["Connection"],"mappings":"AAAA,kBAMEA"}"#;
+    put(folder.path(), "app.js.map", map.as_bytes());
+    let maps = text(folder.path());
+    let plain = report(&["diff", &files[0], &files[1], "--by", "function", "-n", "0"]);
+    let mapped = report(&["diff", &files[0], &files[1], "--by", "function", "-n", "0", "--source-maps", &maps]);
+    check(&mapped, "mapped");
+    assert_eq!(mapped["totals"], plain["totals"]);
+    let (plain, mapped) = (rows(&plain), rows(&mapped));
+    let (row, found) = (plain["LeakyConn file:///app.js:1:28"], mapped["Connection ../src/conn.ts:7:3"]);
+    assert_eq!((&found["count"], &found["added"]), (&row["count"], &row["added"]));
+    let other = put(folder.path(), "other.js.map", map.as_bytes());
+    let unused = run(&["top", &files[0], "--by", "site", "--source-maps", &other]);
+    assert!(unused.stderr.contains("no source map is of a script"), "{}", unused.stderr);
+    let wrong = run(&["top", &files[0], "--by", "site", "--source-maps", &put(folder.path(), "x.map", b"{")]);
+    assert!(wrong.refusal().contains("not a source map"));
+    assert_eq!(run(&["top", &files[0], "--source-maps", &text(&folder.path().join("none"))]).code, Some(3));
+}

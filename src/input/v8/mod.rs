@@ -27,6 +27,7 @@ mod nodes;
 mod strings;
 mod tally;
 mod text;
+mod traced;
 mod traces;
 mod verify;
 
@@ -483,7 +484,14 @@ fn places(header: &Header, tallies: &[Tally<'_>], names: &Names, recorded: &Reco
 }
 
 /// Puts what the workers counted together, now that names are known.
-fn assemble(header: &Header, tallies: Vec<Tally<'_>>, names: &Names, traces: &Traces, mut warnings: Vec<Warning>) -> Snapshot {
+fn assemble(
+    header: &Header,
+    mut tallies: Vec<Tally<'_>>,
+    names: &Names,
+    traces: &Traces,
+    mut warnings: Vec<Warning>,
+) -> Snapshot {
+    tallies.iter_mut().for_each(Tally::settle);
     let recorded = traces.recorded(names);
     warnings.extend(recorded.warnings(tallies.iter().flat_map(|tally| &tally.slots)));
     let mut group_of: Vec<Vec<u32>> = tallies.iter().map(|tally| vec![u32::MAX; tally.slots.len()]).collect();
