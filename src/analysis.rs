@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 
 use regex::Regex;
 
+use crate::input::TimeRange;
 use crate::grouping::{Level, Row, Sums, allocated_at, id, main_kind, printable, rows, stacks_by_key};
 use crate::report::{
     Allocated, Change, Command, Finding, Group, Grouping, Input, Moved, Order, Parent, Report, SCHEMA, SCHEMA_VERSION, Shown,
     Tool, TrendVerdict, Warning,
 };
 use crate::series::Series;
-use crate::snapshot::Runtime;
+use crate::snapshot::{OUTSIDE, Runtime};
 use crate::stacks::{Frame, NOT_TRACKED};
 use crate::text::safe_name;
 use crate::trend::{RowTrend, Trends};
@@ -32,6 +33,8 @@ pub struct Options {
     pub ignore: Option<Regex>,
     /// Only objects of these node types.
     pub kinds: Vec<String>,
+    /// The range of the recording whose objects were read, if not all were.
+    pub allocated_between: Option<TimeRange>,
 }
 
 /// What rows can be ordered by, largest first except for the name.
@@ -85,11 +88,13 @@ pub fn report(series: &Series, options: &Options) -> Report {
     let wanted: Vec<usize> = every
         .iter()
         .copied()
+        .filter(|&group| series.groups[group].kind != OUTSIDE)
         .filter(|&group| options.kinds.is_empty() || options.kinds.contains(&series.groups[group].kind))
         .collect();
     let findings = table.findings(&every);
-    // What was allocated is known by stack, not by type.
-    let stacks: Option<Vec<u32>> = options.kinds.is_empty().then(|| (1..).take(series.stacks.len() - 1).collect());
+    // What was allocated is known by stack, not by type or time.
+    let every_object = options.kinds.is_empty() && options.allocated_between.is_none();
+    let stacks: Option<Vec<u32>> = every_object.then(|| (1..).take(series.stacks.len() - 1).collect());
     let shown = table.level(0, (&wanted, stacks.as_deref()), &[]);
     let totals = Sums::of(series, &every);
     let rest = totals.minus(&shown).totals(series);
@@ -98,7 +103,11 @@ pub fn report(series: &Series, options: &Options) -> Report {
         schema_version: SCHEMA_VERSION,
         tool: Tool::THIS,
         command: options.command,
-        grouping: Grouping { by: options.by.iter().map(|level| level.label().to_owned()).collect(), sizes: "self" },
+        grouping: Grouping {
+            by: options.by.iter().map(|level| level.label().to_owned()).collect(),
+            sizes: "self",
+            allocated_between: options.allocated_between.map(|range| [range.from_us, range.to_us]),
+        },
         inputs: inputs(series),
         totals: totals.totals(series),
         shown: Shown { groups: table.groups.len(), of: table.of, rest },
@@ -385,7 +394,7 @@ pub fn verified(series: &Series) -> Report {
         schema_version: SCHEMA_VERSION,
         tool: Tool::THIS,
         command: Command::Verify,
-        grouping: Grouping { by: Vec::new(), sizes: "self" },
+        grouping: Grouping { by: Vec::new(), sizes: "self", allocated_between: None },
         inputs: inputs(series),
         shown: Shown { groups: 0, of: 0, rest: totals.clone() },
         totals,

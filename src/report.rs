@@ -80,6 +80,9 @@ pub struct Grouping {
     pub by: Vec<String>,
     /// Which sizes: `self` for V8's own self sizes.
     pub sizes: &'static str,
+    /// Rows hold only objects allocated in this range of the recording, in microseconds from its beginning; absent if they hold all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allocated_between: Option<[u64; 2]>,
 }
 
 /// One input file.

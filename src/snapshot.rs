@@ -147,6 +147,9 @@ impl Snapshot {
 /// Key of objects whose allocation was not recorded, at levels that tell where.
 pub const UNTRACKED: &str = "[not tracked]";
 
+/// Kind of the one group of all objects that were not allocated in the wanted range of time: it counts in totals and is no row.
+pub const OUTSIDE: &str = "[outside]";
+
 /// Whose objects a snapshot holds; says what kinds and names mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Runtime {

@@ -54,6 +54,7 @@ pub fn options(command: report::Command, args: &ReportArgs) -> Result<Options, F
         focus: pattern("focus", &args.focus)?,
         ignore: pattern("ignore", &args.ignore)?,
         kinds: args.kind.clone(),
+        allocated_between: args.allocated_between,
     })
 }
 
@@ -101,6 +102,7 @@ pub fn want<'a>(rows: &[&Options], args: &ReadArgs, frames: &'a Frames) -> Want<
         names: by(|level| *level == Level::Name),
         collapse: args.collapse,
         allow_truncated: args.allow_truncated,
+        allocated_between: rows.iter().find_map(|rows| rows.allocated_between),
         drop_frames: frames.dropped.as_ref(),
         source_maps: frames.source_maps.as_ref(),
         ..Want::GROUPS

@@ -51,10 +51,22 @@ pub struct Want<'a> {
     pub collapse: bool,
     /// Leave out a last record that is cut in the middle, instead of refusing the input.
     pub allow_truncated: bool,
+    /// Count only objects allocated in a range of a recording; the others are one group of the kind
+    /// [`OUTSIDE`](crate::snapshot::OUTSIDE).
+    pub allocated_between: Option<TimeRange>,
     /// Frames to take off every stack.
     pub drop_frames: Option<&'a DropFrames>,
     /// Where the frames of bundled and minified scripts stand in their sources.
     pub source_maps: Option<&'a SourceMaps>,
+}
+
+/// A range of time from the beginning of a recording, its beginning excluded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeRange {
+    /// Microseconds.
+    pub from_us: u64,
+    /// Microseconds.
+    pub to_us: u64,
 }
 
 impl Want<'_> {
@@ -66,6 +78,7 @@ impl Want<'_> {
         names: false,
         collapse: false,
         allow_truncated: false,
+        allocated_between: None,
         drop_frames: None,
         source_maps: None,
     };
@@ -81,6 +94,9 @@ pub static FORMATS: &[&dyn InputFormat] = &[&summary::SummaryFormat, &v8::V8];
 pub fn read(source: &mut Source, want: Want<'_>) -> Result<Snapshot, ErrorKind> {
     let format_that = |answer| FORMATS.iter().find(|format| format.sniff(source.head()) == answer);
     let result = match format_that(Sniff::Yes).or_else(|| format_that(Sniff::Maybe)) {
+        Some(format) if want.allocated_between.is_some() && format.name() != v8::NAME => {
+            Err(ErrorKind::Unrecognized("it does not tell when objects were allocated: only recordings of V8 do".to_owned()))
+        }
         Some(format) => format.read(source, want),
         None => Err(ErrorKind::Unrecognized(unrecognized(source.head()))),
     };

@@ -75,7 +75,7 @@ fn report(command: Command, inputs: Vec<Input>, groups: Vec<Group>, shown: Shown
         schema_version: SCHEMA_VERSION,
         tool: Tool { version: VERSION, ..Tool::THIS },
         command,
-        grouping: Grouping { by: vec!["class".to_owned()], sizes: "self" },
+        grouping: Grouping { by: vec!["class".to_owned()], sizes: "self", allocated_between: None },
         inputs,
         totals,
         groups,

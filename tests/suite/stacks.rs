@@ -410,3 +410,44 @@ fn source_maps_put_frames_in_their_sources() {
     assert!(wrong.refusal().contains("not a source map"));
     assert_eq!(run(&["top", &files[0], "--source-maps", &text(&folder.path().join("none"))]).code, Some(3));
 }
+
+#[test]
+fn objects_of_a_range_of_time_are_those_with_its_ids() {
+    let path = text(&corpus("chromium-worker/recording.heaptimeline"));
+    let content = std::fs::read(&path).unwrap();
+    let plain = oracle::read(&content).unwrap();
+    let document: Value = serde_json::from_str(&oracle::without_lone_surrogates(std::str::from_utf8(&content).unwrap())).unwrap();
+    let samples: Vec<u64> = document["samples"].as_array().unwrap().iter().map(|value| value.as_u64().unwrap()).collect();
+    let samples: Vec<(u64, u64)> = samples.chunks(2).map(|sample| (sample[0], sample[1])).collect();
+    let mut all = 0;
+    for pair in samples.windows(2) {
+        let [(from, above), (to, up_to)] = [pair[0], pair[1]];
+        let of_bar: Vec<&oracle::Node> =
+            plain.nodes.iter().filter(|node| node.id % 2 == 1 && node.id > above && node.id <= up_to).collect();
+        all += of_bar.len();
+        let ms = |us: u64| format!("{}ms", us as f64 / 1000.0);
+        let range = format!("{}..{}", ms(from), ms(to));
+        let args = ["top", &path, "--allocated-between", &range, "-n", "0"];
+        if of_bar.is_empty() {
+            continue;
+        }
+        let report = report(&args);
+        check(&report, &range);
+        let sum = |field: &str| report["groups"].as_array().unwrap().iter().map(|row| row[field][0].as_u64().unwrap()).sum::<u64>();
+        assert_eq!(sum("count"), of_bar.len() as u64, "{range}");
+        assert_eq!(sum("self_size"), of_bar.iter().map(|node| node.self_size).sum::<u64>(), "{range}");
+        assert_eq!(report["grouping"]["allocated_between"], serde_json::json!([from, to]));
+    }
+    let whole = report(&["top", &path, "--allocated-between", "0s..", "--by", "class,site", "-n", "0"]);
+    check(&whole, "whole");
+    let leaky = whole["parents"].as_array().unwrap().iter().find(|parent| parent["name"] == "LeakyConn").unwrap();
+    assert_eq!(leaky["count"][0], 100);
+    assert_eq!(whole["groups"].as_array().unwrap().iter().map(|row| row["count"][0].as_u64().unwrap()).sum::<u64>(), all as u64);
+    let diff = report(&["diff", &path, &path, "--allocated-between", "0.1s..", "-n", "0"]);
+    check(&diff, "diff");
+    let untimed = run(&["top", &leak(1), "--allocated-between", "1s..2s"]);
+    assert!(untimed.refusal().contains("samples: there are none"), "{}", untimed.stderr);
+    for wrong in ["5", "3s..1s", "a..b", "1s..1s", "..-3s"] {
+        assert_eq!(run(&["top", &path, "--allocated-between", wrong]).code, Some(2), "{wrong}");
+    }
+}

@@ -59,7 +59,7 @@ fn prefix(map: &[u8], kernel: Kernel, want: Want<'_>) -> Option<(Header, usize)>
     text.expect(b':').ok()?;
     let mut raw = Limited { bytes: Vec::new(), limit: HEADER_MAX };
     text.skip_value(&mut raw).ok()?;
-    let header = Header::parse(&raw.bytes).ok()?.wanting(want.stacks);
+    let header = Header::parse(&raw.bytes).ok()?.wanting(want);
     text.expect(b',').ok()?;
     if text.short_string(KEY_MAX).ok()? != b"nodes" {
         return None;
@@ -101,9 +101,9 @@ fn between(map: &[u8], (nodes_end, strings_start): (usize, usize), header: &Head
 /// Position of the comma before the sections of allocation stacks, searched from the end: few sections follow them, all of
 /// numbers.
 fn comma_before_traces(map: &[u8], from: usize) -> Option<usize> {
-    let before = memchr::memrchr_iter(b'"', &map[from..])
-        .find_map(|at| map[..=from + at].strip_suffix(b"\"trace_function_infos\""))?
-        .trim_ascii_end();
+    let keys = memchr::memrchr_iter(b'"', &map[from..]);
+    let key = b"\"trace_function_infos\"";
+    let before = keys.into_iter().find_map(|at| map[..=from + at].strip_suffix(key))?.trim_ascii_end();
     (before.last() == Some(&b',') && before.len() > from).then(|| before.len() - 1)
 }
 

@@ -16,14 +16,17 @@ use crate::snapshot::{Group, Runtime, Snapshot, native_name};
 use crate::source::Source;
 use crate::stacks::NOT_TRACKED;
 use header::Header;
+use samples::Sample;
 use tally::{Known, Tally};
 use text::Text;
 use traces::{Recorded, Traces};
 use verify::Facts;
 
+mod arrays;
 mod header;
 mod mapped;
 mod nodes;
+mod samples;
 mod strings;
 mod tally;
 mod text;
@@ -63,7 +66,9 @@ impl InputFormat for V8 {
 
     fn read(&self, source: &mut Source, want: Want<'_>) -> Result<Snapshot, ErrorKind> {
         let kernel = Kernel::best();
-        if !want.verify
+        // What has to look at edges or samples reads all sections one after the other.
+        let all = want.verify || want.allocated_between.is_some();
+        if !all
             && let Some(map) = source.mapped()
             && let Some(snapshot) = mapped::read(map, kernel, want, &source.done)
         {
@@ -104,6 +109,8 @@ struct Parts<'a> {
     strings_aside: Option<Aside>,
     traces: Traces,
     traces_aside: Vec<(&'static str, Aside)>,
+    samples: Option<Vec<Sample>>,
+    samples_aside: Option<Aside>,
     name_max_offset: u64,
     kernel: Kernel,
     want: Want<'a>,
@@ -126,6 +133,8 @@ fn front_to_back(input: &mut dyn Read, kernel: Kernel, want: Want<'_>, names_max
         strings_aside: None,
         traces: Traces::default(),
         traces_aside: Vec::new(),
+        samples: None,
+        samples_aside: None,
         name_max_offset: 0,
         kernel,
         want,
@@ -214,11 +223,12 @@ impl<'a> Parts<'a> {
                         if raw.bytes.first() == Some(&b'{') { problem } else { "not an object".to_owned() },
                     )
                 })?;
-                self.header = Some(header.wanting(self.want.stacks || self.want.verify));
+                self.header = Some(header.wanting(self.want));
             }
             b"nodes" => {
                 text.section = "nodes";
-                if self.header.is_some() {
+                let timed = self.want.allocated_between.is_none() || self.samples.is_some();
+                if self.header.is_some() && timed {
                     self.nodes(text)?;
                 } else {
                     self.nodes_aside = Some(put_aside(text)?);
@@ -236,7 +246,7 @@ impl<'a> Parts<'a> {
             b"edges" => self.edges(text)?,
             b"trace_function_infos" => self.traces(text, traces::SECTIONS[0])?,
             b"trace_tree" => self.traces(text, traces::SECTIONS[1])?,
-            b"samples" => self.skip(text, "samples")?,
+            b"samples" => self.samples(text)?,
             b"locations" => self.skip(text, "locations")?,
             _ => self.skip(text, "unknown section")?,
         }
@@ -275,11 +285,40 @@ impl<'a> Parts<'a> {
         }
     }
 
+    fn samples(&mut self, text: &mut Text<'_>) -> Result<(), ErrorKind> {
+        match &self.header {
+            _ if self.want.allocated_between.is_none() => self.skip(text, "samples"),
+            Some(Header { sample_fields: Some(fields), .. }) => {
+                self.samples = Some(samples::read(text, fields)?);
+                Ok(())
+            }
+            None => {
+                text.section = "samples";
+                self.samples_aside = Some(put_aside(text)?);
+                Ok(())
+            }
+            Some(_) => self.skip(text, "samples"),
+        }
+    }
+
+    /// The ids of the objects that are wanted, if not all are.
+    fn ids_wanted(&self, text: &Text<'_>) -> Result<Option<(u64, u64)>, ErrorKind> {
+        match (self.want.allocated_between, &self.samples) {
+            (None, _) => Ok(None),
+            (Some(range), Some(samples)) if !samples.is_empty() => Ok(Some(samples::ids_between(samples, range))),
+            _ => Err(ErrorKind::Inconsistent {
+                section: "samples".to_owned(),
+                offset: text.offset(),
+                problem: "there are none: not a recording that tells when objects were allocated".to_owned(),
+            }),
+        }
+    }
+
     fn nodes(&mut self, text: &mut Text<'_>) -> Result<(), ErrorKind> {
         text.section = "nodes";
         let Some(header) = &self.header else { return Err(missing(text, "snapshot")) };
         let dense = self.names_max.min(header.node_count.saturating_mul(4).max(1 << 16)).min(NAMES_TABLE_MAX);
-        let mut tally = Tally::new(header, dense, self.want.identify);
+        let mut tally = Tally::new(header, dense, self.want.identify).with_ids(self.ids_wanted(text)?);
         text.expect(b'[')?;
         let edge_count_sum = nodes::read(text, header, &mut tally, self.want.verify)?;
         self.facts.nodes(edge_count_sum);
@@ -327,6 +366,9 @@ impl<'a> Parts<'a> {
         }
         for (section, mut aside) in std::mem::take(&mut self.traces_aside) {
             self.traces(&mut Text::new(&mut aside.file, aside.offset, self.kernel), section)?;
+        }
+        if let Some(mut aside) = self.samples_aside.take() {
+            self.samples(&mut Text::new(&mut aside.file, aside.offset, self.kernel))?;
         }
         if let Some(mut aside) = self.nodes_aside.take() {
             self.nodes(&mut Text::new(&mut aside.file, aside.offset, self.kernel))?;

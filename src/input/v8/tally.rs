@@ -76,6 +76,8 @@ pub(super) struct Tally<'a> {
     dense: u32,
     /// Slots of trace nodes.
     traced: Traced,
+    /// Ids of the objects that are wanted: above the first, up to the second. The others are of the last kind.
+    ids: Option<(u64, u64)>,
     /// Sums of slots that [`Tally::settle`] has to add: many slots are in use at once, and these are a third of their size.
     unsettled: Vec<Moved>,
     pub(super) slots: Vec<Slot>,
@@ -144,6 +146,7 @@ impl<'a> Tally<'a> {
             far: HashMap::new(),
             dense: u32::try_from(dense).unwrap_or(u32::MAX - kinds - 1),
             traced: Traced::new(dense),
+            ids: None,
             unsettled: Vec::new(),
             slots: vec![Slot::new(NOBODY, 0, 0, 0)],
             nodes: 0,
@@ -165,6 +168,12 @@ impl<'a> Tally<'a> {
         }
     }
 
+    /// The tally, for objects with odd ids above the first and up to the second; the header's last kind stands for the others.
+    pub(super) fn with_ids(mut self, ids: Option<(u64, u64)>) -> Self {
+        self.ids = ids;
+        self
+    }
+
     /// Makes room for a number of nodes that are to be added.
     pub(super) fn begin(&mut self, nodes: usize) {
         let Some(identity) = &mut self.identity else { return };
@@ -181,7 +190,11 @@ impl<'a> Tally<'a> {
         if records.overflow {
             return Err(Fault::Overflow);
         }
-        let overflow = if records.trace.is_empty() { self.count::<false>(records) } else { self.count::<true>(records) }?;
+        let overflow = match (records.trace.is_empty(), self.ids) {
+            (true, None) => self.count::<false, false>(records),
+            (false, None) => self.count::<true, false>(records),
+            (_, Some(_)) => self.count::<true, true>(records),
+        }?;
         let mut odd_id_max = self.odd_id_max;
         for &id in &records.id {
             odd_id_max = odd_id_max.max(if id & 1 == 1 { id } else { 0 });
@@ -199,14 +212,28 @@ impl<'a> Tally<'a> {
     }
 
     /// Finds the slot of each record and adds the record to it; true if the sum of sizes passes 2^64.
-    fn count<const TRACED: bool>(&mut self, records: &Records) -> Result<bool, Fault> {
+    ///
+    /// `TRACED` if trace nodes tell slots apart, `TIMED` if some objects are not wanted.
+    fn count<const TRACED: bool, const TIMED: bool>(&mut self, records: &Records) -> Result<bool, Fault> {
         self.slot_of.resize(records.len(), 0);
         if TRACED {
             self.unsettled.resize(self.slots.len(), Moved::default());
         }
         let (mut name_max, mut size_sum, mut overflow) = (self.name_max, self.self_size, false);
+        let (above, up_to) = self.ids.unwrap_or((0, u64::MAX));
+        let (types, outside) = (self.rules.len() - usize::from(TIMED), self.rules.len() - 1);
         let fields = records.kind.iter().zip(&records.name).zip(&records.self_size).zip(&records.detached);
         for (i, (((&kind, &name), &self_size), &detached)) in fields.enumerate() {
+            let mut kind = kind;
+            let mut wanted = true;
+            if TIMED {
+                let id = records.id[i];
+                wanted = id & 1 == 1 && id > above && id <= up_to;
+                if kind as usize >= types {
+                    return Err(Fault::Kind(kind));
+                }
+                kind = if wanted { kind } else { u32::try_from(outside).unwrap_or(u32::MAX) };
+            }
             let Some(rule) = self.rules.get(kind as usize) else { return Err(Fault::Kind(kind)) };
             name_max = name_max.max(name);
             #[expect(clippy::cast_possible_truncation, reason = "below the number of rules, which fits")]
@@ -217,7 +244,7 @@ impl<'a> Tally<'a> {
                 slot = self.find(head, tag, name & rule.mask);
             }
             if TRACED {
-                let trace = records.trace[i];
+                let trace = records.trace.get(i).copied().filter(|_| wanted).unwrap_or(0);
                 if trace != 0 {
                     slot = self.traced.get(slot, trace).unwrap_or_else(|| self.branch(slot, trace));
                 }
