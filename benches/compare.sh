@@ -44,7 +44,7 @@ a=$large-1.heapsnapshot
 if [ ! -e "$a.zst" ]; then zstd -q -3 -f "$a" -o "$a.zst.partial" && mv "$a.zst.partial" "$a.zst"; fi
 if [ ! -e "$a.gz" ]; then gzip -6 -n -c "$a" >"$a.gz.partial" && mv "$a.gz.partial" "$a.gz"; fi
 
-arguments=(--rounds "$rounds" --serde-typed "$peers/serde-typed" --v8hp "$peers/v8hp")
+arguments=(--rounds "$rounds" --serde-typed "$peers/serde-typed" --v8hp "$peers/v8hp" --decompress "$peers/decompress")
 [ -n "$peers_only" ] || arguments+=(--heapdiff "$target/release/heapdiff")
 exec python3 "$benches/peers/measure.py" "${arguments[@]}" \
   a="$a" b="$large-2.heapsnapshot" c="$large-3.heapsnapshot" small="$small-1.heapsnapshot" a.zst="$a.zst" a.gz="$a.gz"

@@ -55,14 +55,15 @@ fn files(c: &mut Criterion) {
         let mut source = Source::open(path).expect("opens");
         read(&mut source, Want { identify, ..Want::GROUPS }).expect("reads")
     };
-    let half = load(&plain, Identify::No).order_key.unwrap_or(0) / 2;
+    let order_key = load(&plain, Identify::No).order_key.unwrap_or(0);
+    let ids = load(&plain, Identify::Ids(u64::MAX)).identity.and_then(|identity| identity.ids).unwrap_or_default();
 
     let mut group = c.benchmark_group("file");
     group.sample_size(20).throughput(Throughput::Bytes(text.len() as u64));
     group.bench_function("top", |b| b.iter(|| load(&plain, Identify::No)));
     group.bench_function("top-zstd", |b| b.iter(|| load(&zstd, Identify::No)));
-    group.bench_function("diff-first", |b| b.iter(|| load(&plain, Identify::Keep)));
-    group.bench_function("diff-second", |b| b.iter(|| load(&plain, Identify::After(half))));
+    group.bench_function("diff-last", |b| b.iter(|| load(&plain, Identify::Ids(order_key / 10 * 9))));
+    group.bench_function("diff-first", |b| b.iter(|| load(&plain, Identify::Against(&ids))));
     group.bench_function("verify", |b| {
         b.iter(|| {
             let mut source = Source::open(&plain).expect("opens");

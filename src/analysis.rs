@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use regex::Regex;
 
-use crate::input::TimeRange;
 use crate::grouping::{Level, Row, Sums, allocated_at, id, main_kind, printable, rows, stacks_by_key};
+use crate::input::TimeRange;
 use crate::report::{
     Allocated, Change, Command, Finding, Group, Grouping, Input, Moved, Order, Parent, Report, SCHEMA, SCHEMA_VERSION, Shown,
     Tool, TrendVerdict, Warning,

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::text::count;
+use crate::text::{count, size};
 
 /// An error together with the input it is about.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +55,17 @@ pub enum ErrorKind {
         offset: u64,
         /// The contradiction.
         problem: String,
+    },
+    /// It holds more than the reader's numbers can count.
+    #[error("{0}")]
+    TooLarge(String),
+    /// It needs more memory than is allowed.
+    #[error("needs about {} of memory, more than the limit of {}", size(*needed), size(*limit))]
+    Memory {
+        /// Estimated bytes.
+        needed: u64,
+        /// Bytes that are allowed.
+        limit: u64,
     },
     /// The file's length or modification time changed under the reader.
     #[error("the file changed while it was being read")]

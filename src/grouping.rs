@@ -305,7 +305,9 @@ pub fn allocated_at(series: &Series, groups: &[usize]) -> Option<AllocatedAt> {
         by_stack.entry(group.stack).or_insert_with(|| Sums::zero(series.inputs.len())).add(&group.sums);
     }
     let growth = |sums: &Sums| (sums.growth(series), sums.count_delta());
-    let mut ways: BTreeMap<Vec<&Frame>, (Sums, Vec<(u32, Sums)>)> = BTreeMap::new();
+    // By the frames of the application: their sums, and the stacks that have them.
+    type Ways<'s> = BTreeMap<Vec<&'s Frame>, (Sums, Vec<(u32, Sums)>)>;
+    let mut ways: Ways<'_> = BTreeMap::new();
     for (stack, sums) in by_stack.into_iter().filter(|(_, sums)| sums.growth(series) > 0) {
         let of_app = series.stacks.frames(stack).take(FRAMES_MAX).filter(|frame| is_app(frame)).collect();
         let (all, stacks) = ways.entry(of_app).or_insert_with(|| (Sums::zero(series.inputs.len()), Vec::new()));

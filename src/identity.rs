@@ -3,10 +3,11 @@
 //! V8 gives every JavaScript object an odd id when a snapshot first sees it, and the object keeps it. Even ids belong to native
 //! nodes, are given anew in each snapshot, and are compared by type, name and size instead.
 //!
-//! Ids only rise: what has a higher id than any object of the earlier snapshot came *later*, and is known while the later one is
-//! read. Which objects of the earlier one are *gone* is not, so it keeps a [`Journal`]: id, group and size of every object in
-//! six bytes, cheaper than reading the file twice. The later one's odd ids are a bit map, three megabytes for 24 million objects.
-//! That no id at or below the earlier maximum is new is not taken for granted: it is counted.
+//! The later snapshot is read first: its odd ids become a bit map, three megabytes for 24 million objects. Then what the earlier
+//! one has and the map lacks is *gone*, known while the earlier one is read. Ids only rise, so what has a higher id than any
+//! object of the earlier one came *later*; because that highest id is not known yet, the later one keeps a [`Journal`] of its
+//! objects above a lower bound, which a sample of the earlier one gives. That the bound was one, and that no id at or below the
+//! highest is new, is not taken for granted: it is counted.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -63,21 +64,16 @@ impl<'a> Batch<'a> {
 }
 
 impl IdSet {
-    /// Adds the odd ones of some ids, and calls `lacking` with the place of each that `against` lacks.
+    /// Adds the odd ones of some ids.
     ///
     /// Neighbours in a snapshot mostly share a page, which is looked up once for a run of them, and a word of it, which is
     /// gathered in a register.
-    pub fn insert_odd(&mut self, batch: Batch<'_>, against: Option<&Self>, mut lacking: impl FnMut(usize)) {
+    pub fn insert_odd(&mut self, batch: Batch<'_>) {
         let Batch { ids, near: plain, .. } = batch;
         let mut at = 0;
         while let Some(&id) = ids.get(at) {
             if !plain && !is_near(id) {
-                if id & 1 == 1 {
-                    self.far.push(id);
-                    if against.is_some_and(|against| !against.contains(id)) {
-                        lacking(at);
-                    }
-                }
+                self.far.extend((id & 1 == 1).then_some(id));
                 at += 1;
                 continue;
             }
@@ -86,8 +82,6 @@ impl IdSet {
                 self.pages.resize_with(number + 1, || None);
             }
             let page = self.pages[number].get_or_insert_with(|| Box::new([0; 64]));
-            let others =
-                against.map(|against| against.pages.get(number).and_then(Option::as_ref).map_or(&[0; 64], |page| &**page));
             let mut gathered = 0;
             for &id in &ids[at..] {
                 let (other, word, bit) = place(id);
@@ -99,12 +93,30 @@ impl IdSet {
                     (current, gathered) = (word, 0);
                 }
                 gathered |= bit;
-                if others.is_some_and(|others| others[word] & bit == 0) {
-                    lacking(at);
-                }
                 at += 1;
             }
             page[current] |= gathered;
+        }
+    }
+
+    /// Calls `f` with the place of each odd id that the set lacks. Call [`IdSet::finish`] first.
+    pub fn for_each_lacking(&self, batch: Batch<'_>, mut f: impl FnMut(usize)) {
+        let Batch { ids, near: plain, .. } = batch;
+        let (mut number, mut page) = (usize::MAX, self.page(usize::MAX));
+        for (at, &id) in ids.iter().enumerate() {
+            if !plain && !is_near(id) {
+                if id & 1 == 1 && !self.contains(id) {
+                    f(at);
+                }
+                continue;
+            }
+            let (other, word, bit) = place(id);
+            if other != number {
+                (number, page) = (other, self.page(other));
+            }
+            if page[word] & bit == 0 {
+                f(at);
+            }
         }
     }
 
@@ -154,18 +166,16 @@ pub struct Identity {
     pub sample: Vec<Sampled>,
     /// Distance of the sample: it holds the ids whose number among the odd ones is a multiple of it (`id >> 1`). A power of two.
     pub stride: u64,
-    /// The odd ids, where the snapshot was compared with an earlier one.
-    pub ids: IdSet,
+    /// The odd ids, if they were asked for.
+    pub ids: Option<IdSet>,
     /// Number of objects with odd ids.
     pub odd: u64,
     /// Native nodes: how many of each group and size, sorted.
     pub natives: Vec<(NativeKey, u64)>,
-    /// Every object with an odd id, if it was asked for.
+    /// The objects with odd ids above a bound, if the ids were asked for.
     pub journal: Option<Journal>,
-    /// By group: the objects with odd ids that are not of the earlier snapshot, if one was given.
-    pub added: Option<Vec<Moved>>,
-    /// `added` rests on the rise of ids alone.
-    pub added_by_rise: bool,
+    /// By group: the objects with odd ids that a given set lacks.
+    pub lacking: Option<Vec<Moved>>,
 }
 
 impl Identity {
@@ -180,12 +190,12 @@ impl Identity {
         for segment in self.journal.iter_mut().flat_map(|journal| &mut journal.segments) {
             segment.groups = segment.groups.iter().map(|&group| new(group)).collect();
         }
-        if let Some(added) = &mut self.added {
+        if let Some(lacking) = &mut self.lacking {
             let mut merged = vec![Moved::default(); groups];
-            for (moved, &group) in added.iter().zip(new_of) {
+            for (moved, &group) in lacking.iter().zip(new_of) {
                 merged[group as usize].add(*moved);
             }
-            *added = merged;
+            *lacking = merged;
         }
     }
 }
@@ -215,17 +225,18 @@ pub enum Identify<'a> {
     No,
     /// Telling processes apart.
     Sample,
-    /// Also finding out, later, which of them another snapshot lacks.
-    Keep,
-    /// Also finding out which of them came after a snapshot with this highest odd id.
-    After(u64),
+    /// Also telling what another snapshot has and this one lacks; and which objects came after it, if no id at or below the
+    /// given one did.
+    Ids(u64),
     /// Also finding out which of them a given set lacks.
     Against(&'a IdSet),
 }
 
-/// Id, group and size of every object with an odd id, in the order of the file, in about six bytes each.
+/// Id, group and size of objects with odd ids, in the order of the file, in about six bytes each.
 #[derive(Debug, Default)]
 pub struct Journal {
+    /// The objects have ids above this one.
+    pub above: u64,
     /// In no particular order.
     pub segments: Vec<Segment>,
 }
@@ -318,71 +329,43 @@ impl Segment {
         encode(self_sizes.iter().copied(), &mut self.sizes, &mut self.wide_sizes);
     }
 
-    /// Calls `f` with id, slot and size of each object that `ids` lacks.
-    fn for_each_lacking(&self, ids: &IdSet, mut f: impl FnMut(u64, u64, u64)) {
+    /// Calls `f` with slot and size of each object with an id above a given one.
+    fn for_each_above(&self, above: u64, mut f: impl FnMut(u64, u64)) {
         let mut wide_ids = self.wide_ids.iter();
         let mut id = FIRST;
-        let (mut number, mut page) = (usize::MAX, ids.page(usize::MAX));
         for (at, &step) in self.id_steps.iter().enumerate() {
             id = if step == WIDE { wide_ids.next().copied().unwrap_or(id) } else { id.wrapping_add(u64::from(step) << 1) };
-            let held = if is_near(id) {
-                let (other, word, bit) = place(id);
-                if other != number {
-                    (number, page) = (other, ids.page(other));
-                }
-                page[word] & bit != 0
-            } else {
-                ids.contains(id)
-            };
-            if !held {
-                f(id, decode(at, &self.slots, &self.wide_slots), decode(at, &self.sizes, &self.wide_sizes));
+            if id > above {
+                f(decode(at, &self.slots, &self.wide_slots), decode(at, &self.sizes, &self.wide_sizes));
             }
         }
     }
 }
 
 impl Journal {
-    /// Number of objects.
+    /// By group: the objects with ids above a given one; None if the journal does not go so far down.
     #[must_use]
-    pub fn objects(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.sizes.len() as u64).sum()
-    }
-
-    /// The ids of all objects.
-    #[must_use]
-    pub fn ids(&self) -> IdSet {
-        let (mut set, none) = (IdSet::default(), IdSet::default());
-        for segment in &self.segments {
-            segment.for_each_lacking(&none, |id, _, _| set.insert_odd(Batch::of(&[id]), None, |_| {}));
-        }
-        set.finish();
-        set
-    }
-
-    /// By group: the objects whose ids are not in `ids`.
-    #[must_use]
-    pub fn missing(&self, ids: &IdSet, groups: usize) -> Vec<Moved> {
+    pub fn above(&self, id: u64, groups: usize) -> Option<Vec<Moved>> {
         use rayon::prelude::*;
         let empty = || vec![Moved::default(); groups];
-        self.segments
-            .par_iter()
-            .fold(empty, |mut missing, segment| {
-                segment.for_each_lacking(ids, |_, slot, self_size| {
-                    let group = usize::try_from(slot).ok().and_then(|slot| segment.groups.get(slot));
-                    if let Some(moved) = group.and_then(|&group| missing.get_mut(group as usize)) {
-                        moved.count += 1;
-                        moved.size += self_size;
-                    }
-                });
-                missing
-            })
-            .reduce(empty, |mut a, b| {
-                for (a, b) in a.iter_mut().zip(b) {
-                    a.count += b.count;
-                    a.size += b.size;
+        let count = |mut above: Vec<Moved>, segment: &Segment| {
+            segment.for_each_above(id, |slot, self_size| {
+                let group = usize::try_from(slot).ok().and_then(|slot| segment.groups.get(slot));
+                if let Some(moved) = group.and_then(|&group| above.get_mut(group as usize)) {
+                    moved.count += 1;
+                    moved.size += self_size;
                 }
-                a
-            })
+            });
+            above
+        };
+        let merge = |mut a: Vec<Moved>, b: Vec<Moved>| {
+            for (a, b) in a.iter_mut().zip(b) {
+                a.count += b.count;
+                a.size += b.size;
+            }
+            a
+        };
+        (id >= self.above).then(|| self.segments.par_iter().fold(empty, count).reduce(empty, merge))
     }
 }
 
@@ -434,8 +417,8 @@ mod tests {
         #[test]
         fn a_set_holds_the_odd_ids_it_was_given(given in ids(), more in ids(), others in ids()) {
             let (mut set, mut other) = (IdSet::default(), IdSet::default());
-            set.insert_odd(Batch::of(&given), None, |_| {});
-            other.insert_odd(Batch::of(&more), None, |_| {});
+            set.insert_odd(Batch::of(&given));
+            other.insert_odd(Batch::of(&more));
             set.merge(other);
             set.finish();
             let expected: BTreeSet<u64> = given.iter().chain(&more).copied().filter(|id| id & 1 == 1).collect();
@@ -443,7 +426,7 @@ mod tests {
                 prop_assert_eq!(set.contains(*id), expected.contains(id));
             }
             let mut lacking = Vec::new();
-            IdSet::default().insert_odd(Batch::of(&others), Some(&set), |at| lacking.push(others[at]));
+            set.for_each_lacking(Batch::of(&others), |at| lacking.push(others[at]));
             let absent: Vec<u64> = others.iter().copied().filter(|id| id & 1 == 1 && !expected.contains(id)).collect();
             prop_assert_eq!(lacking, absent);
         }
@@ -453,6 +436,7 @@ mod tests {
             objects in prop::collection::vec((prop_oneof![0_u64..10_000, any::<u64>()], prop_oneof![0_u32..9, any::<u32>()],
                 prop_oneof![0_u64..200, any::<u64>()]), 0..200),
             cut in 0_usize..200,
+            above in prop_oneof![Just(0), 0_u64..10_000],
         ) {
             let mut segment = Segment::with_capacity(objects.len());
             let cut = cut.min(objects.len());
@@ -462,21 +446,20 @@ mod tests {
                 segment.push_odd(Batch::of(&column(|object| object.0)), &slots, &column(|object| object.2));
             }
             let mut read = Vec::new();
-            segment.for_each_lacking(&IdSet::default(), |id, slot, size| read.push((id, slot, size)));
-            let expected: Vec<(u64, u64, u64)> =
-                objects.iter().filter(|o| o.0 & 1 == 1).map(|&(id, slot, size)| (id, u64::from(slot), size)).collect();
+            segment.for_each_above(above, |slot, size| read.push((slot, size)));
+            let young = objects.iter().filter(|o| o.0 & 1 == 1 && o.0 > above);
+            let expected: Vec<(u64, u64)> = young.map(|&(_, slot, size)| (u64::from(slot), size)).collect();
             prop_assert_eq!(read, expected);
         }
     }
 
     #[test]
-    fn what_is_missing_is_counted_by_group() {
+    fn what_is_young_is_counted_by_group() {
         let mut segment = Segment::with_capacity(4);
         segment.push_odd(Batch::of(&[1, 3, 5, 8, 7]), &[1, 2, 1, 1, 2], &[10, 20, 30, 40, 50]);
         let groups: Arc<[u32]> = vec![u32::MAX, 0, 1].into();
-        let journal = Journal { segments: vec![segment.with_groups(&groups)] };
-        let mut later = IdSet::default();
-        later.insert_odd(Batch::of(&[1, 7, 9]), None, |_| {});
-        assert_eq!(journal.missing(&later, 2), [Moved { count: 1, size: 30 }, Moved { count: 1, size: 20 }]);
+        let journal = Journal { above: 1, segments: vec![segment.with_groups(&groups)] };
+        assert_eq!(journal.above(3, 2), Some(vec![Moved { count: 1, size: 30 }, Moved { count: 1, size: 50 }]));
+        assert_eq!(journal.above(0, 2), None);
     }
 }

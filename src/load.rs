@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicU64;
 
 use crate::error::{Error, ErrorKind};
 use crate::identity::{Agreement, Identify, agreement};
-use crate::input::{self, Sniff, Want};
+use crate::input::{self, Want};
 use crate::report::{OrderBy, Warning};
 use crate::series::{Changes, Comparison, Series, compare};
 use crate::snapshot::Snapshot;
@@ -81,7 +81,7 @@ fn directory(path: &str) -> Result<Vec<Candidate>, ErrorKind> {
         }
         let file = entry.path().to_string_lossy().into_owned();
         if let Ok(source) = Source::open(&file)
-            && input::FORMATS.iter().any(|format| format.sniff(source.head()) == Sniff::Yes)
+            && input::is_known(source.head())
         {
             names.push(file);
         }
@@ -152,19 +152,21 @@ pub fn series(candidates: &[Candidate], ordering: InputOrder, want: Want<'_>, pr
     let guess = by_name_or_given(candidates, ordering);
     let (first, last) = (guess.first().copied().unwrap_or(0), guess.last().copied().unwrap_or(0));
     let mut snapshots: Vec<Option<Snapshot>> = candidates.iter().map(|_| None).collect();
-    for &i in &guess {
-        let identify = match &snapshots[first] {
+    // The last goes first: what the first has and the last lacks is then found while reading the first.
+    let middle = guess.iter().copied().filter(|&i| i != first && i != last);
+    for i in [last].into_iter().chain((first != last).then_some(first)).chain(middle) {
+        let identify = match &snapshots[last] {
             _ if candidates.len() == 1 => Identify::No,
-            _ if i == first => Identify::Keep,
-            Some(earlier) if i == last => Identify::After(earlier.order_key.unwrap_or(0)),
+            None => Identify::Ids(recent_id(&candidates[first].path)),
+            Some(later) if i == first => against(later),
             _ => Identify::Sample,
         };
         let snapshot = read(&candidates[i].path, Want { identify, ..want }, progress)?;
-        if let Some(other) = snapshots[first].as_ref().filter(|other| other.runtime != snapshot.runtime) {
+        if let Some(other) = snapshots[last].as_ref().filter(|other| other.runtime != snapshot.runtime) {
             let problem = format!(
                 "it is of another kind of program ({}) than {} ({})",
                 snapshot.kind_of_input(),
-                candidates[first].path,
+                candidates[last].path,
                 other.kind_of_input()
             );
             return Err(ErrorKind::Unrecognized(problem).at(&candidates[i].path));
@@ -193,21 +195,31 @@ pub fn series(candidates: &[Candidate], ordering: InputOrder, want: Want<'_>, pr
     Ok(Series::new(loaded, order_by, changes, warnings))
 }
 
-/// Which objects came and went between two snapshots of one process; reads the later one again if its ids do not just rise.
+/// An id that is probably not above the highest of a file, but near it.
+fn recent_id(path: &str) -> u64 {
+    if path == "-" { 0 } else { Source::open(path).map_or(0, |source| input::recent_id(&source)) }
+}
+
+/// To be read against the ids of another snapshot, if it has any.
+fn against(later: &Snapshot) -> Identify<'_> {
+    let ids = later.identity.as_ref().and_then(|identity| identity.ids.as_ref());
+    ids.map_or(Identify::Sample, Identify::Against)
+}
+
+/// Which objects came and went between two snapshots of one process; reads both again if the later one's ids do not just rise.
 fn changes(
     loaded: &mut [Loaded],
     (first, last): (usize, usize),
     want: Want<'_>,
     progress: &dyn Progress,
 ) -> Result<Option<Changes>, Error> {
-    let again = match compare(&loaded[first].snapshot, &loaded[last].snapshot) {
+    match compare(&loaded[first].snapshot, &loaded[last].snapshot) {
         Comparison::Changes(changes) => return Ok(Some(changes)),
-        Comparison::IdsFall if loaded[last].path != "-" => &loaded[first].snapshot.identity,
+        Comparison::IdsFall if loaded[first].path != "-" && loaded[last].path != "-" => {}
         _ => return Ok(None),
-    };
-    let journal = again.as_ref().and_then(|identity| identity.journal.as_ref());
-    let ids = journal.map(crate::identity::Journal::ids).unwrap_or_default();
-    loaded[last].snapshot = read(&loaded[last].path, Want { identify: Identify::Against(&ids), ..want }, progress)?;
+    }
+    let earlier = read(&loaded[first].path, Want { identify: Identify::Ids(u64::MAX), ..want }, progress)?;
+    loaded[last].snapshot = read(&loaded[last].path, Want { identify: against(&earlier), ..want }, progress)?;
     match compare(&loaded[first].snapshot, &loaded[last].snapshot) {
         Comparison::Changes(changes) => Ok(Some(changes)),
         _ => Ok(None),
@@ -231,10 +243,11 @@ fn reread(
     for place in loaded.iter_mut() {
         place.snapshot.identity = None;
     }
-    let kept = read(&loaded[first].path, Want { identify: Identify::Keep, ..want }, progress)?;
-    let identify = Identify::After(kept.order_key.unwrap_or(0));
-    loaded[last].snapshot = read(&loaded[last].path, Want { identify, ..want }, progress)?;
-    loaded[first].snapshot = kept;
+    let id_max = loaded[first].snapshot.order_key.unwrap_or(0);
+    loaded[last].snapshot = read(&loaded[last].path, Want { identify: Identify::Ids(id_max), ..want }, progress)?;
+    let identify = against(&loaded[last].snapshot);
+    let earlier = read(&loaded[first].path, Want { identify, ..want }, progress)?;
+    loaded[first].snapshot = earlier;
     Ok(())
 }
 

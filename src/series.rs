@@ -72,24 +72,25 @@ pub enum Comparison {
     Changes(Changes),
     /// The snapshots were not read for it.
     Impossible,
-    /// The later snapshot has an id that is new and yet not above the earlier one's: it has to be read against the earlier's ids.
+    /// The later snapshot has an id that is new and yet not above the earlier one's, or its journal does not go down to that: it
+    /// has to be read against the earlier's ids.
     IdsFall,
 }
 
 /// Compares the objects of two snapshots of one process.
 ///
-/// The earlier must have been read with [`Identify::Keep`](crate::identity::Identify::Keep), the later after or against it. Odd
-/// ids match by id; native nodes, whose ids are given anew in each snapshot, as a multiset of group and size.
+/// The later must have been read with [`Identify::Ids`](crate::identity::Identify::Ids), the earlier against those, or the later
+/// against the ids of the earlier too. Odd ids match by id; native nodes, whose ids are given anew in each snapshot, as a multiset
+/// of group and size.
 #[must_use]
 pub fn compare(first: &Snapshot, last: &Snapshot) -> Comparison {
     let (Some(earlier), Some(later)) = (&first.identity, &last.identity) else { return Comparison::Impossible };
-    let (Some(journal), Some(mut added)) = (&earlier.journal, later.added.clone()) else { return Comparison::Impossible };
-    let mut removed = journal.missing(&later.ids, first.groups.len());
+    let Some(mut removed) = earlier.lacking.clone() else { return Comparison::Impossible };
+    let young = || later.journal.as_ref()?.above(first.order_key?, last.groups.len());
     let sum = |moved: &[Moved]| moved.iter().map(|moved| moved.count).sum::<u64>();
     // Every survivor has an old id; if there are as many old ids as survivors, no old id is new.
-    if later.added_by_rise && journal.objects() - sum(&removed) != later.odd - sum(&added) {
-        return Comparison::IdsFall;
-    }
+    let none_is_new = |added: &Vec<Moved>| earlier.odd - sum(&removed) == later.odd - sum(added);
+    let Some(mut added) = later.lacking.clone().or_else(|| young().filter(none_is_new)) else { return Comparison::IdsFall };
     // A kind and name may be several groups, one a stack.
     type Natives = BTreeMap<(String, u64), Vec<(u32, u64)>>;
     let natives = |snapshot: &'_ Snapshot| -> Natives {

@@ -1,5 +1,7 @@
 //! A snapshot as analyses see it: groups with counts and sizes, and what is known of its objects' identity.
 
+use std::collections::BTreeMap;
+
 use crate::identity::Identity;
 use crate::report::{Moved, Warning};
 use crate::source_maps::SourceMaps;
@@ -84,6 +86,14 @@ impl Snapshot {
         self.origin.as_deref().unwrap_or(self.format)
     }
 
+    /// Notes that the input ends before its end: what was cut in the middle was left out.
+    pub(crate) fn cut_at(&mut self, offset: u64) {
+        self.complete = false;
+        let message =
+            format!("the file is cut short at byte {}: it was read up to its last whole record", crate::text::count(offset));
+        self.warnings.push(Warning { code: "cut-short".to_owned(), message, input: None });
+    }
+
     /// Puts frames in their sources and takes those of the recording off all stacks, names allocations without a type by their site,
     /// and puts groups that are now the same together.
     pub(crate) fn settle(&mut self, maps: Option<&SourceMaps>, drop: Option<&DropFrames>) {
@@ -140,6 +150,45 @@ impl Snapshot {
         self.groups = merged;
         if let Some(identity) = &mut self.identity {
             identity.regroup(&new_of, self.groups.len());
+        }
+    }
+}
+
+/// Groups while they are counted.
+#[derive(Debug, Default)]
+pub(crate) struct Histogram {
+    groups: BTreeMap<(String, String, u32), (u64, u64)>,
+    nodes: u64,
+    self_size: u64,
+}
+
+impl Histogram {
+    /// Adds objects of one kind, name and stack.
+    ///
+    /// # Errors
+    /// What adds up to more than 64 bits hold.
+    pub(crate) fn add(&mut self, kind: &str, name: &str, stack: u32, count: u64, self_size: u64) -> Result<(), String> {
+        self.nodes = self.nodes.checked_add(count).ok_or("the counts add up to more than 2^64")?;
+        self.self_size = self.self_size.checked_add(self_size).ok_or("the sizes add up to more than 2^64 bytes")?;
+        let sums = self.groups.entry((kind.to_owned(), name.to_owned(), stack)).or_default();
+        *sums = (sums.0 + count, sums.1 + self_size);
+        Ok(())
+    }
+
+    /// Number of objects and sum of their self sizes so far.
+    pub(crate) fn sums(&self) -> (u64, u64) {
+        (self.nodes, self.self_size)
+    }
+
+    /// The snapshot that holds what was counted.
+    pub(crate) fn snapshot(self, format: &'static str, runtime: Runtime, stacks: Stacks) -> Snapshot {
+        let group = |((kind, name, stack), (count, self_size))| Group { kind, name, stack, count, self_size };
+        Snapshot {
+            nodes: self.nodes,
+            self_size: Some(self.self_size),
+            groups: self.groups.into_iter().map(group).collect(),
+            stacks,
+            ..Snapshot::new(format, runtime)
         }
     }
 }

@@ -7,7 +7,7 @@
 //! any mixture of bytes. No reader here relies on bytes staying equal between two looks for its memory safety, only for its
 //! result, and [`Source::unchanged`] is asked before a result is used: length or time of the last change differ, or a page was
 //! missing, and the result is an error instead.
-#![allow(unsafe_code, reason = "the memory map and the handler for pages that vanish from it")]
+#![allow(unsafe_code, reason = "the memory map, the handler for pages that vanish from it, and advice on pages")]
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -41,7 +41,7 @@ pub struct Source {
 }
 
 enum Bytes {
-    Mapped(Mapped),
+    Mapped(SharedMap),
     Stream { head: Vec<u8>, rest: Box<dyn Read + Send> },
     Taken,
 }
@@ -70,7 +70,13 @@ impl Source {
                 && compression(mapped.bytes()).is_none()
             {
                 let total = Some(metadata.len());
-                return Ok(Self { path: path.to_owned(), bytes: Bytes::Mapped(mapped), done, total, compressed: None });
+                return Ok(Self {
+                    path: path.to_owned(),
+                    bytes: Bytes::Mapped(SharedMap(Arc::new(mapped))),
+                    done,
+                    total,
+                    compressed: None,
+                });
             }
         }
         let total = metadata.is_file().then_some(metadata.len());
@@ -110,7 +116,7 @@ impl Source {
     #[must_use]
     pub fn head(&self) -> &[u8] {
         match &self.bytes {
-            Bytes::Mapped(mapped) => mapped.bytes(),
+            Bytes::Mapped(map) => map,
             Bytes::Stream { head, .. } => head,
             Bytes::Taken => &[],
         }
@@ -119,15 +125,24 @@ impl Source {
     /// The whole content, if it is mapped.
     #[must_use]
     pub fn mapped(&self) -> Option<&[u8]> {
-        if let Bytes::Mapped(mapped) = &self.bytes { Some(mapped.bytes()) } else { None }
+        if let Bytes::Mapped(map) = &self.bytes { Some(map) } else { None }
     }
 
-    /// The content as a stream from the beginning. A stream can be taken once.
+    /// The map, to be kept when the source is gone.
+    #[must_use]
+    pub fn shared_map(&self) -> Option<SharedMap> {
+        if let Bytes::Mapped(map) = &self.bytes { Some(map.clone()) } else { None }
+    }
+
+    /// The content as a stream from the beginning. What is no map can be taken once.
     pub fn take_stream(&mut self) -> Box<dyn Read + Send> {
+        if let Bytes::Mapped(map) = &self.bytes {
+            let input = MappedReader { map: map.clone(), at: 0 };
+            return Box::new(Counted { input, done: Arc::clone(&self.done) });
+        }
         match std::mem::replace(&mut self.bytes, Bytes::Taken) {
             Bytes::Stream { head, rest } => Box::new(io::Cursor::new(head).chain(rest)),
-            Bytes::Mapped(mapped) => Box::new(MappedReader { mapped, at: 0 }),
-            Bytes::Taken => Box::new(io::empty()),
+            _ => Box::new(io::empty()),
         }
     }
 
@@ -136,7 +151,7 @@ impl Source {
     /// # Errors
     /// [`ErrorKind::Changed`].
     pub fn unchanged(&self) -> Result<(), ErrorKind> {
-        if let Bytes::Mapped(mapped) = &self.bytes { mapped.unchanged() } else { Ok(()) }
+        if let Bytes::Mapped(map) = &self.bytes { map.0.unchanged() } else { Ok(()) }
     }
 
     /// Bytes of the input as stored: all of a file, what has been read of a stream.
@@ -248,15 +263,27 @@ impl Read for Pipelined {
     }
 }
 
+/// A mapped file's content, for as long as anyone needs it.
+#[derive(Clone)]
+pub struct SharedMap(Arc<Mapped>);
+
+impl std::ops::Deref for SharedMap {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.0.bytes()
+    }
+}
+
 /// Reads a map like a stream.
 struct MappedReader {
-    mapped: Mapped,
+    map: SharedMap,
     at: usize,
 }
 
 impl Read for MappedReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let rest = &self.mapped.bytes()[self.at..];
+        let rest = &self.map[self.at..];
         let n = buffer.len().min(rest.len());
         buffer[..n].copy_from_slice(&rest[..n]);
         self.at += n;
@@ -296,6 +323,26 @@ impl Mapped {
         }
         Ok(())
     }
+}
+
+/// Asks for huge pages under a large column that is about to be filled: what is read at random then misses the page table less.
+///
+/// Where the system has none, or does not want to, nothing changes.
+pub(crate) fn prefer_huge_pages<T>(column: &Vec<T>) {
+    #[cfg(target_os = "linux")]
+    {
+        const HUGE: usize = 2 << 20;
+        let start = (column.as_ptr() as usize).next_multiple_of(HUGE);
+        let end = column.as_ptr() as usize + column.capacity() * size_of::<T>();
+        if end > start {
+            // SAFETY: the range lies in the column's own allocation, and the advice changes no content. A refusal is no error.
+            unsafe {
+                libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_HUGEPAGE);
+            }
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = column;
 }
 
 #[cfg(unix)]

@@ -28,10 +28,11 @@ impl Frame {
     pub fn text(&self) -> String {
         let Self { function, script, line, column } = self;
         let named = if function.is_empty() { "(anonymous)" } else { function };
-        match (script.is_empty(), *line, *column) {
-            (true, 0, _) => named.to_owned(),
-            (true, line, column) => format!("{named} {UNNAMED}:{line}:{column}"),
-            (_, 0, _) if function.is_empty() => script.clone(),
+        let is_native = self.is_native();
+        let script = if script.is_empty() { UNNAMED } else { script };
+        match (is_native, *line, *column) {
+            (true, ..) => named.to_owned(),
+            (_, 0, _) if function.is_empty() => script.to_owned(),
             (_, 0, _) => format!("{script} {function}"),
             (_, line, 0) if function.is_empty() => format!("{script}:{line}"),
             (_, line, 0) => format!("{script}:{line} {function}"),

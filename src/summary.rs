@@ -4,13 +4,12 @@
 //! and regular expressions are one group each with an empty name, so no content of the heap is in it.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::ErrorKind;
-use crate::snapshot::{Group, Runtime, Snapshot};
-use crate::stacks::NOT_TRACKED;
+use crate::snapshot::{Histogram, Runtime, Snapshot};
+use crate::stacks::{NOT_TRACKED, Stacks};
 
 /// Value of `schema` in every summary.
 pub const SCHEMA: &str = "heapdiff.summary";
@@ -103,38 +102,30 @@ pub fn parse(mut text: Vec<u8>) -> Result<Snapshot, ErrorKind> {
             summary.schema, summary.schema_version
         )));
     }
-    let mut groups: BTreeMap<(String, String), (u64, u64)> = BTreeMap::new();
-    let (mut nodes, mut self_size) = (0_u64, 0_u64);
     let sizes = summary.groups.iter().filter(|group| group.3.is_some()).count();
     if sizes != 0 && sizes != summary.groups.len() {
         return Err(problem("some groups have a size and some have none".to_owned()));
     }
-    let has_sizes = sizes > 0 || summary.groups.is_empty();
-    for (kind, name, count, size) in summary.groups {
-        nodes = nodes.checked_add(count).ok_or_else(|| problem("the counts add up to more than 2^64".to_owned()))?;
-        let size = size.unwrap_or(0);
-        self_size = self_size.checked_add(size).ok_or_else(|| problem("the sizes add up to more than 2^64 bytes".to_owned()))?;
-        let sums = groups.entry((kind.into_owned(), name.into_owned())).or_default();
-        *sums = (sums.0 + count, sums.1 + size);
+    let has_sizes = sizes > 0 || summary.groups.is_empty() && summary.input.self_size.is_some();
+    let mut histogram = Histogram::default();
+    for (kind, name, count, size) in &summary.groups {
+        histogram.add(kind, name, NOT_TRACKED, *count, size.unwrap_or(0)).map_err(problem)?;
     }
+    let (nodes, self_size) = histogram.sums();
     let facts = summary.input;
     if facts.nodes.is_some_and(|n| n != nodes) || facts.self_size.is_some_and(|n| n != self_size) {
         return Err(problem("the groups do not add up to the sums (file damaged?)".to_owned()));
     }
     let known = crate::input::FORMATS.iter().find(|format| format.name() == facts.format);
+    let runtime = known.map_or(Runtime::V8, |format| format.runtime());
     Ok(Snapshot {
         origin: Some(facts.format.into_owned()),
         complete: facts.complete,
-        nodes,
         edges: facts.edges,
         self_size: has_sizes.then_some(self_size),
         extra_native_bytes: facts.extra_native_bytes,
         order_key: facts.order_key,
-        groups: groups
-            .into_iter()
-            .map(|((kind, name), (count, self_size))| Group { kind, name, stack: NOT_TRACKED, count, self_size })
-            .collect(),
-        ..Snapshot::new(crate::input::summary::NAME, known.map_or(Runtime::V8, |format| format.runtime()))
+        ..histogram.snapshot(crate::input::summary::NAME, runtime, Stacks::default())
     })
 }
 

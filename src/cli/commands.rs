@@ -192,7 +192,9 @@ fn open(output: &Output) -> Result<Vec<OutputFile>, Failure> {
 fn write(reports: &Reports, output: &Output, files: Vec<OutputFile>) -> Result<Notes, Failure> {
     let render = |renderer: &'static dyn Renderer, style: &Style| {
         let mut content = Vec::new();
-        renderer.render(reports.of(renderer), style, &mut content).map_err(|error| Failure::new(exit::INTERNAL, error.to_string()))?;
+        renderer
+            .render(reports.of(renderer), style, &mut content)
+            .map_err(|error| Failure::new(exit::INTERNAL, error.to_string()))?;
         Ok::<_, Failure>(content)
     };
     let plain = Style { color: false, ..output.style };

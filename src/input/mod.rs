@@ -7,7 +7,17 @@ use crate::source::Source;
 use crate::source_maps::SourceMaps;
 use crate::stacks::DropFrames;
 
+mod feed;
+mod foreign;
+pub mod jmap;
+mod json;
+pub mod meliae;
+pub mod memray;
+pub mod ruby;
+pub mod stack_list;
 pub mod summary;
+mod text;
+pub mod tracemalloc;
 pub mod v8;
 
 /// A format heapdiff reads.
@@ -18,6 +28,10 @@ pub trait InputFormat: Sync {
     fn runtime(&self) -> Runtime;
     /// Whether content that begins so is of this format.
     fn sniff(&self, head: &[u8]) -> Sniff;
+    /// An odd object id that is probably not above the highest, but near it, as far as a short look tells; else 0.
+    fn recent_id(&self, _: &Source) -> u64 {
+        0
+    }
     /// Reads a snapshot.
     ///
     /// # Errors
@@ -85,20 +99,48 @@ impl Want<'_> {
 }
 
 /// The formats, most specific first.
-pub static FORMATS: &[&dyn InputFormat] = &[&summary::SummaryFormat, &v8::V8];
+pub static FORMATS: &[&dyn InputFormat] = &[
+    &summary::SummaryFormat,
+    &meliae::Meliae,
+    &stack_list::StackList,
+    &tracemalloc::Tracemalloc,
+    &memray::Memray,
+    &jmap::Jmap,
+    &ruby::Ruby,
+    &v8::V8,
+];
+
+/// An odd object id that is probably not above an input's highest, but near it; 0 where a short look does not tell.
+#[must_use]
+pub fn recent_id(source: &Source) -> u64 {
+    format_of(source.head()).map_or(0, |format| format.recent_id(source))
+}
+
+/// The format that content is of or may be of; else a sentence on what it is.
+fn format_of(head: &[u8]) -> Result<&'static dyn InputFormat, String> {
+    if let Some(what) = foreign::known(head) {
+        return Err(what.to_owned());
+    }
+    let format_that = |answer| FORMATS.iter().copied().find(|format| format.sniff(head) == answer);
+    format_that(Sniff::Yes).or_else(|| format_that(Sniff::Maybe)).ok_or_else(|| foreign::unknown(head))
+}
+
+/// Whether content that begins so is certainly of a format.
+pub(crate) fn is_known(head: &[u8]) -> bool {
+    format_of(head).is_ok_and(|format| format.sniff(head) == Sniff::Yes)
+}
 
 /// Reads a snapshot of whatever format the content shows.
 ///
 /// # Errors
 /// If no format recognizes it, the reader refuses it, or the file changed meanwhile.
 pub fn read(source: &mut Source, want: Want<'_>) -> Result<Snapshot, ErrorKind> {
-    let format_that = |answer| FORMATS.iter().find(|format| format.sniff(source.head()) == answer);
-    let result = match format_that(Sniff::Yes).or_else(|| format_that(Sniff::Maybe)) {
-        Some(format) if want.allocated_between.is_some() && format.name() != v8::NAME => {
+    let result = match format_of(source.head()) {
+        Ok(format) if want.allocated_between.is_some() && format.name() != v8::NAME => {
             Err(ErrorKind::Unrecognized("it does not tell when objects were allocated: only recordings of V8 do".to_owned()))
         }
-        Some(format) => format.read(source, want),
-        None => Err(ErrorKind::Unrecognized(unrecognized(source.head()))),
+        Ok(format) => format.read(source, want),
+        Err(what) => Err(ErrorKind::Unrecognized(what)),
     };
     // A changed file explains any error better than the error does.
     source.unchanged()?;
@@ -106,24 +148,4 @@ pub fn read(source: &mut Source, want: Want<'_>) -> Result<Snapshot, ErrorKind> 
     snapshot.file_bytes = source.file_bytes();
     snapshot.settle(want.source_maps, want.drop_frames);
     Ok(snapshot)
-}
-
-/// A sentence on what content is that no format recognizes.
-fn unrecognized(head: &[u8]) -> String {
-    let text = head.trim_ascii_start();
-    let starts = |what: &str| text.get(..what.len()).is_some_and(|t| t.eq_ignore_ascii_case(what.as_bytes()));
-    let what = if head.iter().all(|&b| b == 0) {
-        "not a heap snapshot: it holds only zero bytes"
-    } else if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
-        "is UTF-16 text; heap snapshots are UTF-8 (convert it with `iconv -f UTF-16 -t UTF-8`)"
-    } else if starts("<!doctype") || starts("<html") || starts("<?xml") {
-        "not a heap snapshot: it is a web page (a failed download?)"
-    } else if starts("{") {
-        "is a JavaScriptCore heap snapshot; Bun writes V8's format with Bun.generateHeapSnapshot(\"v8\")"
-    } else if starts("PK\u{3}\u{4}") {
-        "is a zip archive; unpack it first"
-    } else {
-        return format!("not a heap snapshot: it begins with {}", crate::error::excerpt(head));
-    };
-    what.to_owned()
 }

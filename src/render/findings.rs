@@ -49,10 +49,10 @@ pub(super) fn paragraphs(report: &Report, style: &Style) -> Vec<Vec<Line>> {
             lines.extend(more.map(Line::from));
             paragraphs.push(lines);
         } else {
-            single.push(short(finding, style));
+            single.push(short(report, finding, style));
         }
     }
-    single.extend(brief.iter().take(TOLD_MAX - FULL_MAX).map(|finding| short(finding, style)));
+    single.extend(brief.iter().take(TOLD_MAX - FULL_MAX).map(|finding| short(report, finding, style)));
     if report.findings.len() > TOLD_MAX {
         single.push(format!("and {} more findings", text::count(number(report.findings.len() - TOLD_MAX))).into());
     }
@@ -62,9 +62,9 @@ pub(super) fn paragraphs(report: &Report, style: &Style) -> Vec<Vec<Line>> {
     paragraphs
 }
 
-fn short(finding: &Finding, style: &Style) -> Line {
+fn short(report: &Report, finding: &Finding, style: &Style) -> Line {
     let mut facts = facts(finding);
-    facts.insert(0, style.signed_size_words(finding.size_growth));
+    facts.insert(0, growth_words(report, finding.size_growth, style));
     headline(finding, style, &facts)
 }
 
@@ -187,14 +187,24 @@ pub(super) fn stack_words(frames: &[Frame], style: &Style) -> String {
     told.into_iter().map(words).collect::<Vec<_>>().join(" < ")
 }
 
-/// Bytes of the members: `+412 KiB in 9 steps (+45.8 KiB a step)`, without the mean where growth has come to an end.
+/// Growth in bytes, or in objects where an input has no sizes.
+fn growth_words(report: &Report, growth: i64, style: &Style) -> String {
+    if has_sizes(report) { style.signed_size_words(growth) } else { format!("{} objects", text::signed_count(growth)) }
+}
+
+fn has_sizes(report: &Report) -> bool {
+    report.totals.self_size.iter().all(Option::is_some)
+}
+
+/// Growth of the members: `+412 KiB in 9 steps (+45.8 KiB a step)`, without the mean where growth has come to an end.
 pub(super) fn own_bytes(report: &Report, finding: &Finding, style: &Style) -> String {
     let steps = report.inputs.len().saturating_sub(1);
-    let all = style.signed_size_words(finding.size_growth);
+    let all = growth_words(report, finding.size_growth, style);
     if !keeps_growing(finding.verdict) {
         return format!("{all} in {steps} steps");
     }
-    let each = style.signed_size(mean(finding.size_growth, steps));
+    let each = mean(finding.size_growth, steps);
+    let each = if has_sizes(report) { style.signed_size(each) } else { text::signed_count(each) };
     format!("{all} in {steps} steps ({each} a step)")
 }
 

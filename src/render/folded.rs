@@ -28,7 +28,8 @@ impl Renderer for Folded {
         let whole = Level::Stack.label();
         for group in &report.groups {
             let levels = report.grouping.by.iter().zip(&group.key);
-            let frames: Vec<String> = levels.flat_map(|(level, key)| if level == whole { stack(group, key) } else { vec![frame(key)] }).collect();
+            let frames: Vec<String> =
+                levels.flat_map(|(level, key)| if level == whole { stack(group, key) } else { vec![frame(key)] }).collect();
             write_line(&frames, values(&group.count, &group.self_size), out)?;
         }
         let rest = &report.shown.rest;

@@ -1,8 +1,8 @@
 //! Reports for the tests of renderers, shaped as the analyses shape them: rows, rest and totals add up.
 
 use crate::report::{
-    Allocated, AllocatedAt, Attributed, Breakdown, Change, Command, Finding, Group, Grouping, Input, Member, Moved, Order, OrderBy,
-    Parent, Report, SCHEMA, SCHEMA_VERSION, Shown, Survived, Tool, Totals, Trend, TrendVerdict, Warning,
+    Allocated, AllocatedAt, Attributed, Breakdown, Change, Command, Finding, Group, Grouping, Input, Member, Moved, Order,
+    OrderBy, Parent, Report, SCHEMA, SCHEMA_VERSION, Shown, Survived, Tool, Totals, Trend, TrendVerdict, Warning,
 };
 use crate::stacks::Frame;
 
@@ -351,10 +351,8 @@ pub(super) fn stacks() -> Report {
     let frames = vec![frame("LeakyConn 7", "", 0, 0), frame("lookup", "grpc.js", 24, 15), frame("handle", "server.js", 9, 2)];
     let text = |frames: &[Frame]| frames.iter().map(Frame::text).collect::<Vec<_>>().join(" < ");
     let row = |frames: Vec<Frame>, key: &str, count: [u64; 2]| Group {
-        allocated: (!frames.is_empty()).then(|| Allocated {
-            count: vec![None, Some(count[1] + 2)],
-            size: vec![None, Some((count[1] + 2) * 48)],
-        }),
+        allocated: (!frames.is_empty())
+            .then(|| Allocated { count: vec![None, Some(count[1] + 2)], size: vec![None, Some((count[1] + 2) * 48)] }),
         frames: Some(frames),
         ..group(&[key], "object", &count, &count.map(|count| count * 48), 0)
     };

@@ -2,13 +2,16 @@
 #![allow(unsafe_code, reason = "AVX2 intrinsics behind a token that proves AVX2 is there")]
 
 use core::arch::x86_64::{
-    __m256i, _mm_cvtsi128_si64, _mm256_andnot_si256, _mm256_castsi256_si128, _mm256_cmpeq_epi8, _mm256_extracti128_si256,
-    _mm256_loadu_si256, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_max_epu8, _mm256_min_epu8, _mm256_movemask_epi8,
-    _mm256_or_si256, _mm256_packus_epi32, _mm256_set_epi64x, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32,
-    _mm256_srli_epi64, _mm256_sub_epi8,
+    __m128i, __m256i, _mm_cmpeq_epi8, _mm_cvtsi128_si64, _mm_loadu_si128, _mm_madd_epi16, _mm_maddubs_epi16, _mm_min_epu8,
+    _mm_movemask_epi8, _mm_packus_epi32, _mm_set1_epi8, _mm_set1_epi16, _mm_set1_epi32, _mm_shuffle_epi8, _mm_sub_epi8,
+    _mm256_andnot_si256, _mm256_castsi256_si128, _mm256_cmpeq_epi8, _mm256_extracti128_si256, _mm256_loadu_si256,
+    _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_max_epu8, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_or_si256,
+    _mm256_packus_epi32, _mm256_set_epi64x, _mm256_set1_epi8, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_srli_epi64,
+    _mm256_sub_epi8,
 };
 
 use super::block::Vector;
+use super::line::{self, Digits, Line};
 use super::numbers::{Count, Layout, NumberState, Record, Records, Stop, decode_exact, two_digits};
 use super::strings::{StringMasks, StringState};
 
@@ -38,6 +41,11 @@ impl Token {
     pub(super) fn strings(self, text: &[u8], state: &mut StringState, masks: &mut Vec<StringMasks>) -> Option<Stop> {
         // SAFETY: see count.
         unsafe { with_avx2::strings(text, state, masks) }
+    }
+
+    pub(super) fn line<'t>(self, text: &'t [u8], at: usize, refs: &mut Vec<u64>) -> Option<Line<'t>> {
+        // SAFETY: see count.
+        unsafe { line(self, text, at, refs) }
     }
 
     pub(super) fn decode(self, text: &[u8], ends: &[u32], layout: &Layout, records: &mut Records) {
@@ -156,6 +164,12 @@ unsafe fn decode(text: &[u8], ends: &[u32], layout: &Layout, records: &mut Recor
             // SAFETY: see above.
             unsafe { decode_layout(text, ends, layout, records) }
         }
+        // Edges: the target in the place of the id.
+        Layout { fields: 3, kind: 0, name: 1, id: 2, self_size: 0, detachedness: 0, trace: None } => {
+            let layout = Layout { fields: 3, kind: 0, name: 1, id: 2, self_size: 0, detachedness: 0, trace: None };
+            // SAFETY: see above.
+            unsafe { decode_layout(text, ends, layout, records) }
+        }
         // SAFETY: see above.
         other => unsafe { decode_layout(text, ends, other, records) },
     }
@@ -211,6 +225,72 @@ unsafe fn four_before(text: &[u8], end: usize) -> [u8; 4] {
     debug_assert!(end >= 4 && end <= text.len());
     // SAFETY: the bytes end - 4 .. end lie in the text.
     unsafe { text.as_ptr().add(end - 4).cast::<[u8; 4]>().read_unaligned() }
+}
+
+/// See [`Kernel::line`](super::Kernel::line).
+///
+/// # Safety
+/// AVX2 must be present.
+#[target_feature(enable = "avx2,bmi1,lzcnt,popcnt")]
+unsafe fn line<'t>(token: Token, text: &'t [u8], at: usize, refs: &mut Vec<u64>) -> Option<Line<'t>> {
+    line::read(token, text, at, refs)
+}
+
+/// Shuffles that move what a register begins with to its end: the one for `n` bytes begins at `n`.
+static TO_THE_END: [u8; 32] = {
+    let mut shuffles = [0x80; 32];
+    let mut byte = 0;
+    while byte < 16 {
+        shuffles[16 + byte as usize] = byte;
+        byte += 1;
+    }
+    shuffles
+};
+
+/// Reads up to sixteen digits at once.
+impl Digits for Token {
+    #[inline(always)]
+    fn number(self, text: &[u8], at: usize) -> Option<(u64, usize)> {
+        let bytes: &[u8; 24] = text.get(at..at + 24)?.try_into().ok()?;
+        // SAFETY: the token proves AVX2; 24 bytes are readable, and 16 from each of the first 17 shuffles.
+        let (value, digits) = unsafe {
+            let value = _mm_sub_epi8(_mm_loadu_si128(bytes.as_ptr().cast()), _mm_set1_epi8(b'0'.cast_signed()));
+            let is_digit = _mm_cmpeq_epi8(_mm_min_epu8(value, _mm_set1_epi8(9)), value);
+            let digits = (!_mm_movemask_epi8(is_digit)).trailing_zeros() as usize;
+            (to_integer(_mm_shuffle_epi8(value, _mm_loadu_si128(TO_THE_END.as_ptr().add(digits).cast()))), digits)
+        };
+        if bytes[0] == b'0' && digits != 1 || digits == 0 {
+            return None;
+        }
+        if digits < 16 {
+            return Some((value, at + digits));
+        }
+        let (mut value, mut digits) = (value, digits);
+        while bytes[digits].is_ascii_digit() {
+            if digits == 19 {
+                return None;
+            }
+            value = value * 10 + u64::from(bytes[digits] - b'0');
+            digits += 1;
+        }
+        Some((value, at + digits))
+    }
+}
+
+/// Sixteen digits, the most significant one first, to an integer.
+///
+/// # Safety
+/// AVX2 must be present.
+#[inline(always)]
+unsafe fn to_integer(digits: __m128i) -> u64 {
+    // SAFETY: the caller promises AVX2.
+    let halves = unsafe {
+        let pairs = _mm_maddubs_epi16(digits, _mm_set1_epi16(0x010a));
+        let fours = _mm_madd_epi16(pairs, _mm_set1_epi32(0x0001_0064));
+        let packed = _mm_packus_epi32(fours, fours);
+        _mm_cvtsi128_si64(_mm_madd_epi16(packed, _mm_set1_epi32(0x0001_2710))).cast_unsigned()
+    };
+    (halves & 0xffff_ffff) * 100_000_000 + (halves >> 32)
 }
 
 /// Whether all ends have a margin before them and lie in the text.

@@ -1,4 +1,4 @@
-//! Integers and strings out of JSON text, 64 bytes at a time.
+//! Integers and strings out of JSON text, many bytes at a time.
 //!
 //! A snapshot is almost entirely arrays of unsigned integers and one array of strings. Two facts make them fast to read:
 //!
@@ -14,6 +14,7 @@
 //! single commas, with white space anywhere between. They stop at the first other byte and leave it to the caller.
 
 mod block;
+pub mod line;
 pub mod naive;
 pub mod numbers;
 pub mod strings;
@@ -26,10 +27,11 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 mod sse2;
 
+pub use line::Line;
 pub use numbers::{Count, Layout, NumberState, Records, Stop};
 pub use strings::{StringMasks, StringState};
 
-pub use numbers::exact as number_before;
+pub use numbers::{exact as number_before, small as small_number_before};
 
 /// Bytes that must lie before the first number handed to [`Kernel::decode`].
 pub const MARGIN: usize = 16;
@@ -114,6 +116,13 @@ impl Kernel {
     pub fn ends(self, text: &[u8], from: usize, to: usize, state: &mut NumberState, ends: &mut Vec<u32>) -> Option<Stop> {
         assert!(u32::try_from(to).is_ok() && to <= text.len(), "positions fit 32 bits");
         dispatch!(self, ends(text, from, to, state, ends))
+    }
+
+    /// Reads the line of a Python object dump that begins at `at`; None if it is not as meliae writes it, or reaches too near to
+    /// the end of the text to be read in words. References are appended to `refs`; where the result is None, some may have been.
+    #[inline]
+    pub fn line<'t>(self, text: &'t [u8], at: usize, refs: &mut Vec<u64>) -> Option<Line<'t>> {
+        dispatch!(self, line(text, at, refs))
     }
 
     /// Decodes the records whose numbers end at `ends` (a multiple of the number of fields) into `records`.

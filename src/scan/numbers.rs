@@ -319,6 +319,19 @@ pub fn exact(text: &[u8], end: usize) -> Option<u64> {
     text[end - digits..end].iter().try_fold(0_u64, |n, b| n.checked_mul(10)?.checked_add(u64::from(b - b'0')))
 }
 
+/// As [`exact`], faster for numbers of one or two digits.
+#[inline]
+#[must_use]
+pub fn small(text: &[u8], end: usize) -> Option<u64> {
+    if let Some(&before) = text[..end].last_chunk::<4>() {
+        let (number, is_short) = two_digits(before);
+        if is_short {
+            return Some(u64::from(number));
+        }
+    }
+    exact(text, end)
+}
+
 /// Decodes one record the exact way; None if a field does not fit.
 #[cold]
 #[inline(never)]

@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "implements the vector trait over plain arrays")]
 
 use super::block::{Vector, entry_points};
+use super::line::{self, Digits, Line, ONES, word};
 use super::numbers::{Layout, Record, Records, decode_exact, two_digits};
 
 /// Eight bytes in a general register.
@@ -114,6 +115,53 @@ pub(super) fn decode(text: &[u8], ends: &[u32], layout: &Layout, records: &mut R
         };
         columns.set(place, record);
     }
+}
+
+/// See [`Kernel::line`](super::Kernel::line).
+pub(super) fn line<'t>(text: &'t [u8], at: usize, refs: &mut Vec<u64>) -> Option<Line<'t>> {
+    line::read(Eight, text, at, refs)
+}
+
+/// Reads up to eight digits at once.
+#[derive(Clone, Copy)]
+struct Eight;
+
+impl Digits for Eight {
+    #[inline(always)]
+    fn number(self, text: &[u8], at: usize) -> Option<(u64, usize)> {
+        let (first, digits) = up_to_eight(word(text, at)?);
+        if digits < 8 {
+            let zero_leads = digits > 1 && text[at] == b'0';
+            return (digits > 0 && !zero_leads).then_some((first, at + digits));
+        }
+        let (second, more) = up_to_eight(word(text, at + 8)?);
+        let value = first * POWERS[more] + second;
+        if text[at] == b'0' {
+            return None;
+        }
+        if more < 8 {
+            return Some((value, at + 8 + more));
+        }
+        let (third, rest) = up_to_eight(word(text, at + 16)?);
+        (rest < 4).then_some((value.wrapping_mul(POWERS[rest]).wrapping_add(third), at + 16 + rest))
+    }
+}
+
+const POWERS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+
+/// The digits that a word begins with: their value and how many they are.
+#[inline(always)]
+fn up_to_eight(word: u64) -> (u64, usize) {
+    let digits = word ^ (ONES * 0x30);
+    // Carries come from bytes that are no digits only, so the lowest mark is right.
+    let other = (digits.wrapping_add(ONES * 0x76) | digits) & TOP;
+    let bits = other.trailing_zeros() & !7;
+    // Leading zeros take the place of what follows the number.
+    let digits = digits.checked_shl(64 - bits).unwrap_or(0);
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_ffff_0000_ffff;
+    let value = fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff;
+    (value, bits as usize / 8)
 }
 
 /// Appends one field of each record to `values`; false if one passes 2^32 - 1.

@@ -128,3 +128,99 @@ fn numbers_that_do_not_fit_are_reported() {
         }
     }
 }
+
+/// The fields of a line of a Python object dump, as meliae writes them: kind, name, len, value.
+type Texts = (String, Option<String>, Option<u64>, Option<String>);
+
+fn dump_number() -> impl Strategy<Value = u64> {
+    prop_oneof![
+        Just(0),
+        0_u64..2_000,
+        90_000_000_000_000_u64..150_000_000_000_000,
+        any::<u32>().prop_map(u64::from),
+        0..10_u64.pow(19)
+    ]
+}
+
+fn dump_texts() -> impl Strategy<Value = Texts> {
+    let text = || "[ -!#-\\[\\]-~]{0,40}".prop_map(String::from);
+    let value = prop_oneof![
+        text().prop_map(|text| format!("\"{text}\"")),
+        (text(), text()).prop_map(|(a, b)| format!("\"{a}\\u00e9\\\"\\\\\\/\\ud83d{b}\"")),
+        dump_number().prop_map(|number| number.to_string()),
+        dump_number().prop_map(|number| format!("-{number}")),
+    ];
+    ("[ -!#-\\[\\]-~]{0,40}", prop::option::of(text()), prop::option::of(dump_number()), prop::option::of(value))
+}
+
+fn dump_line(address: u64, size: u64, (kind, name, len, value): &Texts, refs: &[u64], end: &str) -> String {
+    let mut line = format!("{{\"address\": {address}, \"type\": \"{kind}\", \"size\": {size}");
+    line.extend(name.iter().map(|name| format!(", \"name\": \"{name}\"")));
+    line.extend(len.iter().map(|len| format!(", \"len\": {len}")));
+    line.extend(value.iter().map(|value| format!(", \"value\": {value}")));
+    let refs: Vec<String> = refs.iter().map(u64::to_string).collect();
+    line + &format!(", \"refs\": [{}]}}{end}", refs.join(", "))
+}
+
+/// Text behind a line, enough for whole words.
+const BEHIND: &str = "{\"address\": 1, \"type\": \"\"";
+
+proptest! {
+    #[test]
+    fn lines_of_dumps_are_read_by_all_kernels(
+        before in 0_usize..70, address in dump_number(), size in dump_number(), texts in dump_texts(),
+        refs in prop::collection::vec(dump_number(), 0..12), end in prop::sample::select(vec!["\n", ",\n", "\r\n", ",\r\n"]),
+    ) {
+        let line = dump_line(address, size, &texts, &refs, end);
+        let text = format!("{}{line}{BEHIND}", " ".repeat(before));
+        let plain = |text: &String| text.starts_with('"') && !text.contains('\\');
+        let value = texts.3.as_ref().filter(|text| plain(text)).map(|text| &text.as_bytes()[1..text.len() - 1]);
+        let expected = Line {
+            address, size, value, kind: texts.0.as_bytes(), name: texts.1.as_ref().map(String::as_bytes), len: texts.2,
+            end: before + line.len(),
+        };
+        for (name, kernel) in Kernel::all() {
+            let mut found = vec![7];
+            prop_assert_eq!(kernel.line(text.as_bytes(), before, &mut found), Some(expected), "{}", name);
+            prop_assert_eq!(&found[1..], &refs[..], "{}", name);
+        }
+    }
+
+    #[test]
+    fn what_kernels_read_as_a_line_is_json(
+        address in dump_number(), size in dump_number(), texts in dump_texts(), refs in prop::collection::vec(dump_number(), 0..4),
+        at in any::<prop::sample::Index>(), cut in 0_usize..3, put in prop::sample::select(vec!["", "0", "7", "\"", "\\", " ", ",", "-", "]", "\u{1}", "é", "\n"]),
+    ) {
+        let mut line = dump_line(address, size, &texts, &refs, "\n").replace("\\ud83d", "");
+        let at = at.index(line.len());
+        line.replace_range(at..line.len().min(at + cut), put);
+        let text = line.clone() + BEHIND;
+        let mut results = Vec::new();
+        for (name, kernel) in Kernel::all() {
+            let mut found = Vec::new();
+            let read = kernel.line(text.as_bytes(), 0, &mut found);
+            if let Some(read) = read {
+                let value: serde_json::Value = serde_json::from_str(text[..read.end].trim_ascii_end().trim_end_matches(',')).unwrap();
+                prop_assert_eq!(value["address"].as_u64(), Some(read.address), "{}", name);
+                prop_assert_eq!(value["size"].as_u64(), Some(read.size), "{}", name);
+                prop_assert_eq!(value["type"].as_str().map(str::as_bytes), Some(read.kind), "{}", name);
+                prop_assert_eq!(value["len"].as_u64(), read.len, "{}", name);
+                let refs: Vec<u64> = serde_json::from_value(value["refs"].clone()).unwrap();
+                prop_assert_eq!(&refs, &found, "{}", name);
+            }
+            results.push((read, read.map(|_| found)));
+        }
+        prop_assert!(results.windows(2).all(|pair| pair[0] == pair[1]), "{:?}", results);
+    }
+
+    #[test]
+    fn lines_near_the_end_of_the_text_are_left_out_or_read(address in dump_number(), texts in dump_texts(), cut in any::<prop::sample::Index>()) {
+        let line = dump_line(address, 8, &texts, &[address, 1], "\n") + BEHIND;
+        let text = &line.as_bytes()[..cut.index(line.len())];
+        for (name, kernel) in Kernel::all() {
+            let whole = kernel.line(line.as_bytes(), 0, &mut Vec::new());
+            let part = kernel.line(text, 0, &mut Vec::new());
+            prop_assert!(part.is_none() || part == whole, "{}", name);
+        }
+    }
+}

@@ -4,10 +4,15 @@
 
 mod cli;
 mod expected;
+mod formats;
 mod golden;
+mod graph;
+mod graph_reader;
 mod identities;
+mod meliae;
 mod mutation;
 mod output;
+mod payload;
 mod reader;
 mod readme;
 mod series;

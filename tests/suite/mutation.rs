@@ -88,7 +88,7 @@ impl Whole {
 }
 
 /// How often files of a style are damaged: `HEAPDIFF_ROUNDS`, or as often as a short run allows.
-fn rounds() -> u64 {
+pub(crate) fn rounds() -> u64 {
     std::env::var("HEAPDIFF_ROUNDS").map_or(250, |rounds| rounds.parse().unwrap())
 }
 

@@ -433,7 +433,8 @@ fn objects_of_a_range_of_time_are_those_with_its_ids() {
         }
         let report = report(&args);
         check(&report, &range);
-        let sum = |field: &str| report["groups"].as_array().unwrap().iter().map(|row| row[field][0].as_u64().unwrap()).sum::<u64>();
+        let sum =
+            |field: &str| report["groups"].as_array().unwrap().iter().map(|row| row[field][0].as_u64().unwrap()).sum::<u64>();
         assert_eq!(sum("count"), of_bar.len() as u64, "{range}");
         assert_eq!(sum("self_size"), of_bar.iter().map(|node| node.self_size).sum::<u64>(), "{range}");
         assert_eq!(report["grouping"]["allocated_between"], serde_json::json!([from, to]));

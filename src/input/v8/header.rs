@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 
-use crate::scan::Layout;
 use crate::input::Want;
+use crate::scan::Layout;
 use crate::snapshot::{OUTSIDE, is_folded};
 
 /// What the header says, checked and resolved to positions.
@@ -12,6 +12,11 @@ pub(super) struct Header {
     pub(super) layout: Layout,
     pub(super) has_detachedness: bool,
     pub(super) edge_count_field: Option<usize>,
+    pub(super) trace_field: Option<usize>,
+    /// Offset of the root in `nodes`.
+    pub(super) root_index: u64,
+    /// None where meta does not describe locations fully.
+    pub(super) location_fields: Option<LocationFields>,
     pub(super) kinds: Vec<Kind>,
     /// None where meta does not describe edges fully.
     pub(super) edge_fields: Option<EdgeFields>,
@@ -70,6 +75,16 @@ pub(super) struct FunctionFields {
     pub(super) column: usize,
 }
 
+/// Positions in a location record.
+#[derive(Debug, Clone)]
+pub(super) struct LocationFields {
+    pub(super) fields: usize,
+    pub(super) object_index: usize,
+    pub(super) script_id: usize,
+    pub(super) line: usize,
+    pub(super) column: usize,
+}
+
 /// Positions in a record of `trace_tree`.
 #[derive(Debug, Clone)]
 pub(super) struct TreeFields {
@@ -88,6 +103,7 @@ struct RawSnapshot {
     edge_count: u64,
     trace_function_count: Option<u64>,
     extra_native_bytes: Option<u64>,
+    root_index: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -98,6 +114,7 @@ struct RawMeta {
     edge_types: Option<Vec<serde_json::Value>>,
     trace_function_info_fields: Option<Vec<String>>,
     trace_node_fields: Option<Vec<String>>,
+    location_fields: Option<Vec<String>>,
     sample_fields: Option<Vec<String>>,
 }
 
@@ -142,8 +159,18 @@ fn trace_fields(functions: Option<Vec<String>>, tree: Option<Vec<String>>) -> Op
     })
 }
 
-fn sample_fields(fields: Option<Vec<String>>) -> Option<SampleFields> {
-    let fields = fields?;
+fn location_fields(fields: &[String]) -> Option<LocationFields> {
+    let field = |name: &str| fields.iter().position(|field| field == name);
+    Some(LocationFields {
+        fields: fields.len(),
+        object_index: field("object_index")?,
+        script_id: field("script_id")?,
+        line: field("line")?,
+        column: field("column")?,
+    })
+}
+
+fn sample_fields(fields: &[String]) -> Option<SampleFields> {
     let field = |name: &str| fields.iter().position(|field| field == name);
     Some(SampleFields { fields: fields.len(), timestamp: field("timestamp_us")?, last_id: field("last_assigned_id")? })
 }
@@ -187,6 +214,9 @@ impl Header {
             layout,
             has_detachedness: detachedness.is_some(),
             edge_count_field: field("edge_count").ok(),
+            trace_field: field("trace_node_id").ok(),
+            root_index: raw.root_index.unwrap_or(0),
+            location_fields: raw.meta.location_fields.as_deref().and_then(location_fields),
             kinds: kinds
                 .into_iter()
                 .map(|name| Kind {
@@ -198,7 +228,7 @@ impl Header {
                 .collect(),
             edge_fields: edge_fields(raw.meta.edge_fields, raw.meta.edge_types),
             trace_fields: trace_fields.filter(|_| tracked),
-            sample_fields: sample_fields(raw.meta.sample_fields),
+            sample_fields: raw.meta.sample_fields.as_deref().and_then(sample_fields),
             node_count: raw.node_count,
             edge_count: raw.edge_count,
             extra_native_bytes: raw.extra_native_bytes,

@@ -6,13 +6,14 @@
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 
+use super::document::{KEY_MAX, header};
 use super::header::Header;
 use super::strings::Index;
 use super::tally::Tally;
-use super::text::Text;
 use super::traces::{self, Traces};
-use super::{HEADER_MAX, KEY_MAX, Limited, Names, assemble, nodes};
+use super::{Names, assemble, nodes};
 use crate::input::Want;
+use crate::input::text::Text;
 use crate::scan::Kernel;
 use crate::snapshot::Snapshot;
 
@@ -36,20 +37,20 @@ pub(super) fn read(map: &[u8], kernel: Kernel, want: Want<'_>, progress: &Atomic
             }
         })?;
     let (strings_start, index) = index.into_inner().ok()??;
-    let name_max = parallel.tallies.iter().map(|tally| tally.name_max).max()?;
+    let name_max = parallel.sinks.iter().map(|tally| tally.name_max).max()?;
     let traces = between(map, (parallel.end, strings_start), &header, kernel)?;
     let name_max = traces.name_max.map_or(name_max, |(of_functions, _)| of_functions.max(name_max));
     if u64::from(name_max) >= index.count || !closes(&map[index.end + 1..]) {
         return None;
     }
-    let mut names = Names::wanted(&header, &parallel.tallies, &traces);
+    let mut names = Names::wanted(&header, &parallel.sinks, &traces);
     let wanted = names.indexes();
     index.fetch(map, kernel, &wanted, |name, raw| names.add(name, raw));
-    Some(assemble(&header, parallel.tallies, &names, &traces, Vec::new()))
+    Some(assemble(&header, parallel.sinks, &names, &traces, Vec::new()))
 }
 
 /// The header, and where the numbers of `nodes` begin, if these are the first two sections.
-fn prefix(map: &[u8], kernel: Kernel, want: Want<'_>) -> Option<(Header, usize)> {
+pub(super) fn prefix(map: &[u8], kernel: Kernel, want: Want<'_>) -> Option<(Header, usize)> {
     let mut prefix = &map[..map.len().min(PREFIX_MAX)];
     let mut text = Text::new(&mut prefix, 0, kernel);
     text.expect(b'{').ok()?;
@@ -57,9 +58,7 @@ fn prefix(map: &[u8], kernel: Kernel, want: Want<'_>) -> Option<(Header, usize)>
         return None;
     }
     text.expect(b':').ok()?;
-    let mut raw = Limited { bytes: Vec::new(), limit: HEADER_MAX };
-    text.skip_value(&mut raw).ok()?;
-    let header = Header::parse(&raw.bytes).ok()?.wanting(want);
+    let header = header(&mut text).ok()?.wanting(want);
     text.expect(b',').ok()?;
     if text.short_string(KEY_MAX).ok()? != b"nodes" {
         return None;
@@ -73,7 +72,7 @@ fn prefix(map: &[u8], kernel: Kernel, want: Want<'_>) -> Option<(Header, usize)>
 ///
 /// Searched from the end. `"strings":[` cannot stand inside an array of strings, where its quotes would be escaped; that it is
 /// a key of the outermost object is what [`closes`] shows.
-fn strings_start(map: &[u8], from: usize) -> Option<usize> {
+pub(super) fn strings_start(map: &[u8], from: usize) -> Option<usize> {
     memchr::memrchr_iter(b'[', &map[from..]).find_map(|at| {
         let before = map[..from + at].trim_ascii_end().strip_suffix(b":")?.trim_ascii_end().strip_suffix(b"\"strings\"")?;
         matches!(before.trim_ascii_end().last(), Some(b',')).then_some(from + at + 1)
@@ -135,7 +134,7 @@ fn walk(mut between: &[u8], before: &[&[u8]], header: &Header, kernel: Kernel) -
 }
 
 /// Whether the outermost object ends here and nothing follows.
-fn closes(tail: &[u8]) -> bool {
+pub(super) fn closes(tail: &[u8]) -> bool {
     let white = |bytes: &[u8]| bytes.iter().all(|b| matches!(b, b' ' | b'\n' | b'\r' | b'\t'));
     tail.iter().position(|&b| b == b'}').is_some_and(|at| white(&tail[..at]) && white(&tail[at + 1..]))
 }

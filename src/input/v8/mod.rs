@@ -5,37 +5,43 @@
 //! is read front to back (`front_to_back`), which accepts any order of sections and knows where an error is.
 
 use std::collections::HashMap;
-use std::io::{Read, Seek, Write};
+use std::io::Read;
 
 use crate::error::ErrorKind;
 use crate::identity::{Identity, NativeKey, Sampled};
-use crate::input::{InputFormat, Sniff, Want};
+use crate::input::text::{self, Text};
+use crate::input::{InputFormat, Sniff, Want, foreign, json};
 use crate::report::{Moved, Warning};
 use crate::scan::Kernel;
 use crate::snapshot::{Group, Runtime, Snapshot, native_name};
 use crate::source::Source;
 use crate::stacks::NOT_TRACKED;
+use document::{Aside, SECTIONS, missing, put_aside};
 use header::Header;
-use samples::Sample;
-use tally::{Known, Tally};
-use text::Text;
+use samples::{Ids, Sample};
+use tally::Tally;
 use traces::{Recorded, Traces};
 use verify::Facts;
 
 mod arrays;
+mod document;
+mod graph;
 mod header;
 mod mapped;
 mod nodes;
+mod peek;
+mod records;
 mod samples;
 mod strings;
 mod tally;
-mod text;
 mod traced;
 mod traces;
 mod verify;
 
 /// The format of V8's heap profiler.
 pub struct V8;
+
+pub use graph::{GraphWant, read_graph};
 
 /// Name of the format in reports.
 pub const NAME: &str = "v8";
@@ -50,18 +56,19 @@ impl InputFormat for V8 {
     }
 
     fn sniff(&self, head: &[u8]) -> Sniff {
-        let text = head.strip_prefix(BOM).unwrap_or(head).trim_ascii_start();
+        let text = text::beginning(head);
         let Some(text) = text.strip_prefix(b"{") else { return Sniff::No };
         let key = text.trim_ascii_start();
-        if JSC.iter().any(|mark| memchr::memmem::find(&text[..text.len().min(256)], mark.as_bytes()).is_some()) {
-            return Sniff::No;
-        }
         let known = SECTIONS.iter().any(|section| {
             key.strip_prefix(b"\"")
                 .and_then(|key| key.strip_prefix(section.as_bytes()))
                 .is_some_and(|rest| rest.starts_with(b"\""))
         });
         if known { Sniff::Yes } else { Sniff::Maybe }
+    }
+
+    fn recent_id(&self, source: &Source) -> u64 {
+        source.mapped().map_or(0, |map| peek::recent_id(map, Kernel::best()))
     }
 
     fn read(&self, source: &mut Source, want: Want<'_>) -> Result<Snapshot, ErrorKind> {
@@ -81,24 +88,8 @@ impl InputFormat for V8 {
     }
 }
 
-/// The sections of every V8 from 7.8 on, in its order.
-const SECTIONS: [&str; 8] =
-    ["snapshot", "nodes", "edges", "trace_function_infos", "trace_tree", "samples", "locations", "strings"];
-/// What JavaScriptCore's own snapshots have near their beginning.
-const JSC: [&str; 2] = ["\"type\":\"Inspector\"", "\"type\":\"GCDebugging\""];
-const BOM: &[u8] = b"\xef\xbb\xbf";
-/// Longest key of the outermost object that is looked at.
-const KEY_MAX: usize = 1 << 16;
-/// Largest header.
-const HEADER_MAX: usize = 16 << 20;
 /// A stream may hold more names than this only where it announces as many nodes; they are then found by hashing.
 const NAMES_TABLE_MAX: u64 = 1 << 26;
-
-/// A section that comes before what it depends on, put aside.
-struct Aside {
-    file: std::fs::File,
-    offset: u64,
-}
 
 /// What has been read of a file so far.
 struct Parts<'a> {
@@ -118,8 +109,10 @@ struct Parts<'a> {
     strings: u64,
     facts: Facts,
     edges_aside: Option<Aside>,
-    /// The known sections that have been read.
-    sections: Vec<Vec<u8>>,
+    /// A known section has been read.
+    known: bool,
+    /// The first key that is none of a snapshot's.
+    stranger: Option<Vec<u8>>,
 }
 
 /// Reads a snapshot front to back, in bounded memory.
@@ -142,89 +135,27 @@ fn front_to_back(input: &mut dyn Read, kernel: Kernel, want: Want<'_>, names_max
         strings: 0,
         facts: Facts::default(),
         edges_aside: None,
-        sections: Vec::new(),
+        known: false,
+        stranger: None,
     };
-    while text.rest().len() < BOM.len() && text.fill()? {}
-    if text.rest().starts_with(BOM) {
-        text.consume(BOM.len());
+    document::sections(&mut text, |text, key| parts.section(text, key))?;
+    if let (false, Some(key)) = (parts.known, &parts.stranger) {
+        return Err(ErrorKind::Unrecognized(foreign::unknown_object(key)));
     }
-    text.expect(b'{')?;
-    let mut separator = b',';
-    if text.peek_token()? == Some(b'}') {
-        separator = b'}';
-    } else {
-        parts.section(&mut text)?;
-    }
-    while separator == b',' && text.peek_token()? == Some(b',') {
-        text.consume(1);
-        parts.section(&mut text)?;
-    }
-    text.section = "file";
-    if text.peek_token()? != Some(b'}') {
-        return Err(text.unexpected("\",\" or \"}\""));
-    }
-    text.consume(1);
-    let warnings = trailing(&mut text)?;
+    let warnings = document::trailing(&mut text)?;
     parts.finish(&mut text, warnings)
 }
 
-/// Checks what stands behind the outermost object.
-fn trailing(text: &mut Text<'_>) -> Result<Vec<Warning>, ErrorKind> {
-    let offset = text.offset();
-    match text.peek_token()? {
-        None => Ok(Vec::new()),
-        Some(0) => {
-            let zeros = text.offset();
-            while text.peek()? == Some(0) {
-                let run = text.rest().iter().take_while(|&&b| b == 0).count();
-                text.consume(run);
-            }
-            if text.peek_token()?.is_some() {
-                return Err(text.unexpected("end of file"));
-            }
-            let message = format!("zero bytes follow the snapshot from byte {}; they were ignored", crate::text::count(zeros));
-            Ok(vec![Warning { code: "nul-padding".to_owned(), message, input: None }])
-        }
-        Some(b'{') => {
-            let problem = format!(
-                "a second JSON document follows (HeapProfiler.stopTrackingHeapObjects sends one more snapshot); \
-                 `head -c {offset}` gives the first"
-            );
-            Err(text.inconsistent(text.offset(), problem))
-        }
-        Some(_) => Err(text.unexpected("end of file")),
-    }
-}
-
 impl<'a> Parts<'a> {
-    /// Reads one key and its value.
-    fn section(&mut self, text: &mut Text<'_>) -> Result<(), ErrorKind> {
-        text.section = "file";
-        let key_offset = text.offset();
-        let key = text.short_string(KEY_MAX)?;
-        text.expect(b':')?;
-        if self.sections.contains(&key) {
-            let problem = format!("the section \"{}\" appears twice", String::from_utf8_lossy(&key));
-            return Err(text.inconsistent(key_offset, problem));
+    /// Reads the value of a key.
+    fn section(&mut self, text: &mut Text<'_>, key: &[u8]) -> Result<(), ErrorKind> {
+        let known = SECTIONS.iter().any(|section| section.as_bytes() == key);
+        self.known |= known;
+        if !known && self.stranger.is_none() {
+            self.stranger = Some(key.to_vec());
         }
-        if SECTIONS.iter().any(|section| section.as_bytes() == key) {
-            self.sections.push(key.clone());
-        }
-        match &key[..] {
-            b"snapshot" => {
-                text.section = "snapshot";
-                text.peek_token()?;
-                let offset = text.offset();
-                let mut raw = Limited { bytes: Vec::new(), limit: HEADER_MAX };
-                text.skip_value(&mut raw)?;
-                let header = Header::parse(&raw.bytes).map_err(|(at, problem)| {
-                    text.inconsistent(
-                        offset + at as u64,
-                        if raw.bytes.first() == Some(&b'{') { problem } else { "not an object".to_owned() },
-                    )
-                })?;
-                self.header = Some(header.wanting(self.want));
-            }
+        match key {
+            b"snapshot" => self.header = Some(document::header(text)?.wanting(self.want)),
             b"nodes" => {
                 text.section = "nodes";
                 let timed = self.want.allocated_between.is_none() || self.samples.is_some();
@@ -255,7 +186,7 @@ impl<'a> Parts<'a> {
 
     fn skip(&self, text: &mut Text<'_>, section: &'static str) -> Result<(), ErrorKind> {
         text.section = section;
-        if self.want.verify { verify::value(text) } else { text.skip_value(&mut std::io::sink()) }
+        if self.want.verify { json::value(text) } else { text.skip_value(&mut std::io::sink()) }
     }
 
     fn edges(&mut self, text: &mut Text<'_>) -> Result<(), ErrorKind> {
@@ -302,7 +233,7 @@ impl<'a> Parts<'a> {
     }
 
     /// The ids of the objects that are wanted, if not all are.
-    fn ids_wanted(&self, text: &Text<'_>) -> Result<Option<(u64, u64)>, ErrorKind> {
+    fn ids_wanted(&self, text: &Text<'_>) -> Result<Option<Ids>, ErrorKind> {
         match (self.want.allocated_between, &self.samples) {
             (None, _) => Ok(None),
             (Some(range), Some(samples)) if !samples.is_empty() => Ok(Some(samples::ids_between(samples, range))),
@@ -318,12 +249,12 @@ impl<'a> Parts<'a> {
         text.section = "nodes";
         let Some(header) = &self.header else { return Err(missing(text, "snapshot")) };
         let dense = self.names_max.min(header.node_count.saturating_mul(4).max(1 << 16)).min(NAMES_TABLE_MAX);
-        let mut tally = Tally::new(header, dense, self.want.identify).with_ids(self.ids_wanted(text)?);
+        let tally = Tally::new(header, dense, self.want.identify).with_ids(self.ids_wanted(text)?);
         text.expect(b'[')?;
-        let edge_count_sum = nodes::read(text, header, &mut tally, self.want.verify)?;
-        self.facts.nodes(edge_count_sum);
-        self.name_max_offset = text.name_max_offset;
-        self.tally = Some(tally);
+        let read = nodes::read(text, header, tally, self.want.verify)?;
+        self.facts.nodes(read.edge_count_sum);
+        self.name_max_offset = read.name_max_offset;
+        self.tally = Some(read.tally);
         Ok(())
     }
 
@@ -389,45 +320,6 @@ impl<'a> Parts<'a> {
     }
 }
 
-fn missing(text: &Text<'_>, section: &str) -> ErrorKind {
-    ErrorKind::Inconsistent {
-        section: section.to_owned(),
-        offset: text.offset(),
-        problem: "the section is missing: not a V8 heap snapshot, or not a whole one".to_owned(),
-    }
-}
-
-/// Copies a value to a temporary file.
-fn put_aside(text: &mut Text<'_>) -> Result<Aside, ErrorKind> {
-    text.peek_token()?;
-    let offset = text.offset();
-    let mut file = std::io::BufWriter::new(tempfile::tempfile()?);
-    text.skip_value(&mut file)?;
-    let mut file = file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-    file.rewind()?;
-    Ok(Aside { file, offset })
-}
-
-/// Collects bytes up to a limit.
-struct Limited {
-    bytes: Vec<u8>,
-    limit: usize,
-}
-
-impl Write for Limited {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if self.bytes.len() + bytes.len() > self.limit {
-            return Err(std::io::Error::other(format!("the header is larger than {} MiB", self.limit >> 20)));
-        }
-        self.bytes.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 /// The strings that name groups, and hashes of those that name sampled objects.
 struct Names {
     /// Name indexes, ascending, and whether they name groups.
@@ -458,7 +350,7 @@ impl Names {
     /// Takes in the raw text of the next wanted string.
     fn add(&mut self, name: u32, raw: &[u8]) {
         let of_group = self.wanted.get(self.found.len()).is_some_and(|&(next, of_group)| next == name && of_group);
-        let text = if of_group { strings::unescape(raw) } else { String::new() };
+        let text = if of_group { json::unescape(raw) } else { String::new() };
         self.found.push((text, xxhash_rust::xxh3::xxh3_64(raw)));
     }
 
@@ -538,24 +430,24 @@ fn assemble(
     warnings.extend(recorded.warnings(tallies.iter().flat_map(|tally| &tally.slots)));
     let mut group_of: Vec<Vec<u32>> = tallies.iter().map(|tally| vec![u32::MAX; tally.slots.len()]).collect();
     let mut groups: Vec<Group> = Vec::new();
-    let mut added = Vec::new();
+    let mut lacking = Vec::new();
     for (name, places) in places(header, &tallies, names, &recorded) {
         for places in places.chunk_by(|a, b| a.stack == b.stack) {
             let kind = header.kinds[places[0].kind].name.clone();
-            let (mut group, mut come) =
+            let (mut group, mut lacks) =
                 (Group { kind, name: name.clone(), stack: places[0].stack, count: 0, self_size: 0 }, Moved::default());
             for place in places {
                 let slot = &tallies[place.tally].slots[place.slot];
                 group.count += slot.count;
                 group.self_size += slot.self_size;
-                come.count += slot.added.count;
-                come.size += slot.added.size;
+                lacks.count += slot.lacking.count;
+                lacks.size += slot.lacking.size;
                 group_of[place.tally][place.slot] = u32::try_from(groups.len()).unwrap_or(u32::MAX);
             }
             // A slot that all objects have left for those of their stacks is no group.
             if group.count > 0 {
                 groups.push(group);
-                added.push(come);
+                lacking.push(lacks);
             }
         }
     }
@@ -570,7 +462,7 @@ fn assemble(
         stacks: recorded.stacks,
         allocated: recorded.allocated,
         warnings,
-        identity: identity(header, tallies, group_of, names, added),
+        identity: identity(header, tallies, group_of, names, lacking),
         ..Snapshot::new(NAME, Runtime::V8)
     }
 }
@@ -581,7 +473,7 @@ fn identity(
     tallies: Vec<Tally<'_>>,
     group_of: Vec<Vec<u32>>,
     names: &Names,
-    added: Vec<Moved>,
+    lacking: Vec<Moved>,
 ) -> Option<Identity> {
     let mut merged: Option<Identity> = None;
     let mut natives: HashMap<NativeKey, u64> = HashMap::new();
@@ -594,28 +486,28 @@ fn identity(
             Sampled { id, hash: xxhash_rust::xxh3::xxh3_64_with_seed(kind, names.get(name).1) }
         }));
         if let Some(ids) = noted.ids {
-            merged.ids.merge(ids);
+            merged.ids.get_or_insert_default().merge(ids);
         }
         #[expect(clippy::iter_over_hash_type, reason = "sums do not depend on the order")]
         for ((slot, self_size), count) in noted.natives {
             *natives.entry(NativeKey { group: group_of[slot as usize], self_size }).or_default() += count;
         }
         merged.odd += noted.odd;
-        if let Some(known) = noted.known {
-            merged.added_by_rise = matches!(known, Known::UpTo(_));
-            merged.added = Some(Vec::new());
-        }
+        merged.lacking = noted.against.map(|_| Vec::new());
         if let Some(segments) = noted.journal {
             let groups: std::sync::Arc<[u32]> = group_of.into();
-            let journal = merged.journal.get_or_insert_with(Default::default);
+            let journal = merged.journal.get_or_insert_default();
+            journal.above = noted.above;
             journal.segments.extend(segments.into_iter().map(|segment| segment.with_groups(&groups)));
         }
     }
     let mut merged = merged?;
-    merged.ids.finish();
+    if let Some(ids) = &mut merged.ids {
+        ids.finish();
+    }
     merged.sample.sort_unstable();
     merged.natives = natives.into_iter().collect();
     merged.natives.sort_unstable();
-    merged.added = merged.added.map(|_| added);
+    merged.lacking = merged.lacking.map(|_| lacking);
     Some(merged)
 }

@@ -29,11 +29,20 @@ pub(super) fn read(text: &mut Text<'_>, fields: &SampleFields) -> Result<Vec<Sam
     Ok(samples)
 }
 
-/// Objects given ids in a range of time have ids above the first number and up to the second.
+/// A range of odd ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ids {
+    /// The highest id below the range.
+    pub(super) above: u64,
+    /// The last id of the range.
+    pub(super) up_to: u64,
+}
+
+/// The ids that objects were given in a range of time.
 ///
 /// An object counts at the first sample after it got its id, as in DevTools' bars: what came before the first sample is not of the
 /// recording, and what came after the last has no time.
-pub(super) fn ids_between(samples: &[Sample], range: TimeRange) -> (u64, u64) {
+pub(super) fn ids_between(samples: &[Sample], range: TimeRange) -> Ids {
     let last_at = |time: u64| samples.iter().filter(|sample| sample.0 <= time).map(|sample| sample.1).max().unwrap_or(0);
-    (last_at(range.from_us), last_at(range.to_us))
+    Ids { above: last_at(range.from_us), up_to: last_at(range.to_us) }
 }

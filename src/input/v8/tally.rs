@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use super::header::Header;
+use super::samples::Ids;
 use super::traced::Traced;
 use crate::identity::{Batch, IdSet, Identify, Segment};
 use crate::report::Moved;
@@ -24,7 +25,7 @@ pub(super) struct Slot {
     pub(super) count: u64,
     pub(super) self_size: u64,
     /// The part that the given id set lacks.
-    pub(super) added: Moved,
+    pub(super) lacking: Moved,
 }
 
 const DETACHED: u16 = 1 << 15;
@@ -33,7 +34,7 @@ const NOBODY: u16 = u16::MAX;
 
 impl Slot {
     fn new(tag: u16, next: u32, name: u32, trace: u32) -> Self {
-        Self { tag, next, name, trace, count: 0, self_size: 0, added: Moved::default() }
+        Self { tag, next, name, trace, count: 0, self_size: 0, lacking: Moved::default() }
     }
 
     pub(super) fn kind(&self) -> usize {
@@ -76,8 +77,8 @@ pub(super) struct Tally<'a> {
     dense: u32,
     /// Slots of trace nodes.
     traced: Traced,
-    /// Ids of the objects that are wanted: above the first, up to the second. The others are of the last kind.
-    ids: Option<(u64, u64)>,
+    /// Ids of the objects that are wanted, if not all are.
+    ids: Option<Ids>,
     /// Sums of slots that [`Tally::settle`] has to add: many slots are in use at once, and these are a third of their size.
     unsettled: Vec<Moved>,
     pub(super) slots: Vec<Slot>,
@@ -92,15 +93,6 @@ pub(super) struct Tally<'a> {
     pub(super) identity: Option<IdentityTally<'a>>,
 }
 
-/// How objects of the earlier snapshot are recognized.
-#[derive(Clone, Copy)]
-pub(super) enum Known<'a> {
-    /// Their ids are not above this.
-    UpTo(u64),
-    /// Their ids are in this set.
-    In(&'a IdSet),
-}
-
 /// What a worker has noted of the objects' identity.
 pub(super) struct IdentityTally<'a> {
     /// Distance of the sample, a power of two.
@@ -109,12 +101,16 @@ pub(super) struct IdentityTally<'a> {
     pub(super) sample: Vec<(u64, u32, u32)>,
     pub(super) ids: Option<IdSet>,
     pub(super) natives: HashMap<(u32, u64), u64>,
+    /// Of the objects with ids above `above`.
     pub(super) journal: Option<Vec<Segment>>,
+    pub(super) above: u64,
     /// Objects a segment of the journal has room for. Few large ones: the allocator takes a lock for each.
     segment_objects: usize,
     /// Number of odd ids.
     pub(super) odd: u64,
-    pub(super) known: Option<Known<'a>>,
+    pub(super) against: Option<&'a IdSet>,
+    /// Columns of the objects that go to the journal.
+    young: (Vec<u64>, Vec<u32>, Vec<u64>),
 }
 
 /// Objects in the sample that tells processes apart, at most about this many.
@@ -135,10 +131,9 @@ impl<'a> Tally<'a> {
         });
         let identity = match identify {
             Identify::No => None,
-            Identify::Sample => Some((false, false, None)),
-            Identify::Keep => Some((false, true, None)),
-            Identify::After(id) => Some((true, false, Some(Known::UpTo(id)))),
-            Identify::Against(ids) => Some((true, false, Some(Known::In(ids)))),
+            Identify::Sample => Some((None, None)),
+            Identify::Ids(above) => Some((Some(above), None)),
+            Identify::Against(ids) => Some((None, Some(ids))),
         };
         Self {
             rules: rules.collect(),
@@ -155,23 +150,24 @@ impl<'a> Tally<'a> {
             odd_id_max: 0,
             foreign_ids: false,
             slot_of: Vec::new(),
-            identity: identity.map(|(ids, journal, known)| IdentityTally {
+            identity: identity.map(|(above, against)| IdentityTally {
                 stride: (header.node_count / SAMPLE).max(1).next_power_of_two(),
                 sample: Vec::new(),
-                ids: ids.then(IdSet::default),
+                ids: above.map(|_| IdSet::default()),
                 natives: HashMap::new(),
-                journal: journal.then(Vec::new),
+                journal: above.map(|_| Vec::new()),
+                above: above.unwrap_or(0),
                 segment_objects: usize::try_from(header.node_count / 8).unwrap_or(usize::MAX).min(SEGMENT),
                 odd: 0,
-                known,
+                against,
+                young: Default::default(),
             }),
         }
     }
 
-    /// The tally, for objects with odd ids above the first and up to the second; the header's last kind stands for the others.
-    pub(super) fn with_ids(mut self, ids: Option<(u64, u64)>) -> Self {
-        self.ids = ids;
-        self
+    /// The tally, for objects with certain ids; all others are put together under the header's last kind.
+    pub(super) fn with_ids(self, ids: Option<Ids>) -> Self {
+        Self { ids, ..self }
     }
 
     /// Makes room for a number of nodes that are to be added.
@@ -186,54 +182,55 @@ impl<'a> Tally<'a> {
     }
 
     /// Counts records.
-    pub(super) fn add(&mut self, records: &Records) -> Result<(), Fault> {
+    pub(super) fn add(&mut self, records: &mut Records) -> Result<(), Fault> {
         if records.overflow {
             return Err(Fault::Overflow);
         }
-        let overflow = match (records.trace.is_empty(), self.ids) {
-            (true, None) => self.count::<false, false>(records),
-            (false, None) => self.count::<true, false>(records),
-            (_, Some(_)) => self.count::<true, true>(records),
-        }?;
-        let mut odd_id_max = self.odd_id_max;
+        if let Some(ids) = self.ids {
+            self.leave_out(ids, records)?;
+        }
+        let overflow = if records.trace.is_empty() { self.count::<false>(records) } else { self.count::<true>(records) }?;
+        let mut odd_id_max = 0;
         for &id in &records.id {
             odd_id_max = odd_id_max.max(if id & 1 == 1 { id } else { 0 });
         }
-        self.odd_id_max = odd_id_max;
+        self.odd_id_max = self.odd_id_max.max(odd_id_max);
         let batch = Batch::of(&records.id);
         if !self.foreign_ids && !batch.is_odd() {
             let even = records.id.iter().zip(&records.kind).filter(|(id, _)| *id & 1 == 0);
             self.foreign_ids = even.into_iter().any(|(_, &kind)| !self.rules[kind as usize].even_ids);
         }
         if let Some(identity) = &mut self.identity {
-            identity.add(batch, records, &self.slot_of, &mut self.slots);
+            identity.add((batch, odd_id_max), records, &self.slot_of, &mut self.slots);
         }
         if overflow { Err(Fault::SumOverflow) } else { Ok(()) }
     }
 
+    /// Puts objects with other ids under the last kind.
+    fn leave_out(&mut self, ids: Ids, records: &mut Records) -> Result<(), Fault> {
+        let outside = u32::try_from(self.rules.len()).unwrap_or(u32::MAX).saturating_sub(1);
+        for (i, (kind, &id)) in records.kind.iter_mut().zip(&records.id).enumerate() {
+            let rule = self.rules.get(*kind as usize).filter(|_| *kind < outside).ok_or(Fault::Kind(*kind))?;
+            self.foreign_ids |= id & 1 == 0 && !rule.even_ids;
+            if id & 1 == 0 || id <= ids.above || id > ids.up_to {
+                *kind = outside;
+                if let Some(trace) = records.trace.get_mut(i) {
+                    *trace = 0;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Finds the slot of each record and adds the record to it; true if the sum of sizes passes 2^64.
-    ///
-    /// `TRACED` if trace nodes tell slots apart, `TIMED` if some objects are not wanted.
-    fn count<const TRACED: bool, const TIMED: bool>(&mut self, records: &Records) -> Result<bool, Fault> {
+    fn count<const TRACED: bool>(&mut self, records: &Records) -> Result<bool, Fault> {
         self.slot_of.resize(records.len(), 0);
         if TRACED {
             self.unsettled.resize(self.slots.len(), Moved::default());
         }
         let (mut name_max, mut size_sum, mut overflow) = (self.name_max, self.self_size, false);
-        let (above, up_to) = self.ids.unwrap_or((0, u64::MAX));
-        let (types, outside) = (self.rules.len() - usize::from(TIMED), self.rules.len() - 1);
         let fields = records.kind.iter().zip(&records.name).zip(&records.self_size).zip(&records.detached);
         for (i, (((&kind, &name), &self_size), &detached)) in fields.enumerate() {
-            let mut kind = kind;
-            let mut wanted = true;
-            if TIMED {
-                let id = records.id[i];
-                wanted = id & 1 == 1 && id > above && id <= up_to;
-                if kind as usize >= types {
-                    return Err(Fault::Kind(kind));
-                }
-                kind = if wanted { kind } else { u32::try_from(outside).unwrap_or(u32::MAX) };
-            }
             let Some(rule) = self.rules.get(kind as usize) else { return Err(Fault::Kind(kind)) };
             name_max = name_max.max(name);
             #[expect(clippy::cast_possible_truncation, reason = "below the number of rules, which fits")]
@@ -244,7 +241,7 @@ impl<'a> Tally<'a> {
                 slot = self.find(head, tag, name & rule.mask);
             }
             if TRACED {
-                let trace = records.trace.get(i).copied().filter(|_| wanted).unwrap_or(0);
+                let trace = records.trace[i];
                 if trace != 0 {
                     slot = self.traced.get(slot, trace).unwrap_or_else(|| self.branch(slot, trace));
                 }
@@ -328,7 +325,8 @@ impl<'a> Tally<'a> {
 }
 
 impl IdentityTally<'_> {
-    fn add(&mut self, batch: Batch<'_>, records: &Records, slot_of: &[u32], slots: &mut [Slot]) {
+    /// Notes records; `odd_id_max` is the highest odd id among them.
+    fn add(&mut self, (batch, odd_id_max): (Batch<'_>, u64), records: &Records, slot_of: &[u32], slots: &mut [Slot]) {
         // One column after the other: each loop is short, and its data is in the cache.
         let mask = self.stride * 2 - 1;
         for (i, &id) in records.id.iter().enumerate() {
@@ -336,20 +334,18 @@ impl IdentityTally<'_> {
                 self.sample.push((id, slot_of[i], records.name[i]));
             }
         }
-        if let Some(segment) = self.journal.as_mut().and_then(|journal| journal.last_mut()) {
-            segment.push_odd(batch, slot_of, &records.self_size);
-        }
-        let mut came = |i: usize| {
-            let added = &mut slots[slot_of[i] as usize].added;
-            added.count += 1;
-            added.size += records.self_size[i];
-        };
         if let Some(ids) = &mut self.ids {
-            let against = if let Some(Known::In(ids)) = self.known { Some(ids) } else { None };
-            ids.insert_odd(batch, against, &mut came);
+            ids.insert_odd(batch);
         }
-        if let Some(Known::UpTo(id_max)) = self.known {
-            (0..records.len()).filter(|&i| records.id[i] > id_max && records.id[i] & 1 == 1).for_each(came);
+        if odd_id_max > self.above {
+            self.note_young(batch, records, slot_of);
+        }
+        if let Some(ids) = self.against {
+            ids.for_each_lacking(batch, |i| {
+                let lacking = &mut slots[slot_of[i] as usize].lacking;
+                lacking.count += 1;
+                lacking.size += records.self_size[i];
+            });
         }
         self.odd += records.len() as u64;
         if batch.is_odd() {
@@ -361,5 +357,25 @@ impl IdentityTally<'_> {
                 *self.natives.entry((slot_of[i], records.self_size[i])).or_default() += 1;
             }
         }
+    }
+
+    /// Writes the records above the bound to the journal.
+    fn note_young(&mut self, batch: Batch<'_>, records: &Records, slot_of: &[u32]) {
+        let Some(segment) = self.journal.as_mut().and_then(|journal| journal.last_mut()) else { return };
+        if self.above == 0 {
+            return segment.push_odd(batch, slot_of, &records.self_size);
+        }
+        let (ids, slots, self_sizes) = &mut self.young;
+        ids.clear();
+        slots.clear();
+        self_sizes.clear();
+        for (i, &id) in records.id.iter().enumerate() {
+            if id > self.above {
+                ids.push(id);
+                slots.push(slot_of[i]);
+                self_sizes.push(records.self_size[i]);
+            }
+        }
+        segment.push_odd(Batch::of(ids), slots, self_sizes);
     }
 }

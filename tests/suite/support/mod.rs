@@ -13,7 +13,9 @@ use heapdiff::snapshot::Snapshot;
 use heapdiff::source::Source;
 use serde_json::Value;
 
+pub(crate) mod dumps;
 pub(crate) mod oracle;
+pub(crate) mod plain;
 pub(crate) mod synth;
 
 /// (kind, name) to count and self size.
@@ -59,12 +61,18 @@ pub(crate) fn repository() -> &'static Path {
 /// A file of the unpacked bundle.
 pub(crate) fn corpus(name: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(unpack).join(name)
+    FOLDER.get_or_init(|| unpack("v8")).join(name)
 }
 
-/// Unpacks the bundle beside its place and renames it, so that nobody sees half of it.
-fn unpack() -> PathBuf {
-    let archive = std::fs::read(repository().join("fixtures/v8/corpus.tar.zst")).unwrap();
+/// A file of the unpacked bundle of Python dumps.
+pub(crate) fn python(name: &str) -> String {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    text(&FOLDER.get_or_init(|| unpack("python")).join(name))
+}
+
+/// Unpacks a bundle beside its place and renames it, so that nobody sees half of it.
+fn unpack(bundle: &str) -> PathBuf {
+    let archive = std::fs::read(repository().join("fixtures").join(bundle).join("corpus.tar.zst")).unwrap();
     let place = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let folder = place.join(format!("corpus-{:016x}", xxhash_rust::xxh3::xxh3_64(&archive)));
     if !folder.is_dir() {
@@ -201,7 +209,12 @@ pub(crate) fn report(args: &[&str]) -> Value {
 
 /// Reads a file with the library.
 pub(crate) fn read(path: &str, verify: bool) -> Result<Snapshot, ErrorKind> {
-    input::read(&mut Source::open(path)?, Want { verify, ..Want::GROUPS })
+    read_as(path, Want { verify, ..Want::GROUPS })
+}
+
+/// Reads what is wanted of a file with the library.
+pub(crate) fn read_as(path: &str, want: Want<'_>) -> Result<Snapshot, ErrorKind> {
+    input::read(&mut Source::open(path)?, want)
 }
 
 /// Where the objects of a file were allocated, read with the library.
@@ -257,6 +270,11 @@ pub(crate) fn names_section_and_offset(message: &str) -> bool {
         "locations",
         "unknown section",
         "summary",
+        "stacks",
+        "traces",
+        "rows",
+        "histogram",
+        "objects",
     ];
     let section = SECTIONS.iter().any(|section| message.contains(&format!("{section}: ")));
     let offset = message.split("at byte ").nth(1).is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));

@@ -34,6 +34,8 @@ struct Header {
     _trace_function_count: Option<u64>,
     #[serde(default, rename = "extra_native_bytes")]
     _extra_native_bytes: Option<u64>,
+    #[serde(default, rename = "root_index")]
+    _root_index: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -48,6 +50,8 @@ struct Meta {
     _trace_function_info_fields: Option<Vec<String>>,
     #[serde(default, rename = "trace_node_fields")]
     _trace_node_fields: Option<Vec<String>>,
+    #[serde(default, rename = "location_fields")]
+    _location_fields: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -102,6 +106,72 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Plain, String> {
     }
     read.iter().try_fold(0_u64, |sum, node| sum.checked_add(node.self_size)).ok_or("the sizes pass 2^64")?;
     Ok(Plain { nodes: read, edge_count })
+}
+
+/// The nodes with their names as they are in the file.
+pub(crate) fn raw_nodes(bytes: &[u8]) -> Result<Vec<Node>, String> {
+    let (document, fields, _) = whole(bytes)?;
+    let place = |name: &str| fields.iter().position(|field| field == name).ok_or(format!("no {name}"));
+    let (kind, name, id, size) = (place("type")?, place("name")?, place("id")?, place("self_size")?);
+    let kinds = names(&document.snapshot.meta.node_types, kind)?;
+    let index = |number: u64| usize::try_from(number).unwrap();
+    let node = |record: &[u64]| Node {
+        kind: kinds[index(record[kind])].clone(),
+        name: document.strings[index(record[name])].clone(),
+        id: record[id],
+        self_size: record[size],
+    };
+    Ok(document.nodes.chunks(fields.len()).map(node).collect())
+}
+
+/// An edge.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Reference {
+    pub(crate) from: usize,
+    pub(crate) kind: String,
+    /// The name, or an index as a number of 32 bits.
+    pub(crate) name: String,
+    pub(crate) to: usize,
+}
+
+/// The edges in the order of the file.
+pub(crate) fn references(bytes: &[u8]) -> Result<Vec<Reference>, String> {
+    let (document, fields, edge_fields) = whole(bytes)?;
+    let place = |fields: &[String], name: &str| fields.iter().position(|field| field == name).ok_or(format!("no {name}"));
+    let count = place(&fields, "edge_count")?;
+    let (kind, name, to) = (place(&edge_fields, "type")?, place(&edge_fields, "name_or_index")?, place(&edge_fields, "to_node")?);
+    let kinds = names(document.snapshot.meta.edge_types.as_deref().unwrap_or_default(), kind)?;
+    let mut edges = document.edges.chunks(edge_fields.len());
+    let mut references = Vec::new();
+    for (from, record) in document.nodes.chunks(fields.len()).enumerate() {
+        for edge in edges.by_ref().take(usize::try_from(record[count]).unwrap()) {
+            let kind = kinds[usize::try_from(edge[kind]).unwrap()].clone();
+            let name = if matches!(&kind[..], "element" | "hidden") {
+                edge[name].rem_euclid(1 << 32).to_string()
+            } else {
+                document.strings[usize::try_from(edge[name]).unwrap()].clone()
+            };
+            references.push(Reference { from, kind, name, to: usize::try_from(edge[to]).unwrap() / fields.len() });
+        }
+    }
+    Ok(references)
+}
+
+#[derive(Deserialize)]
+struct Whole {
+    snapshot: Header,
+    nodes: Vec<u64>,
+    edges: Vec<i64>,
+    strings: Vec<String>,
+}
+
+/// The document, and the fields of nodes and edges.
+fn whole(bytes: &[u8]) -> Result<(Whole, Vec<String>, Vec<String>), String> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
+    let document: Whole = serde_json::from_str(&without_lone_surrogates(text)).map_err(|error| error.to_string())?;
+    let (nodes, edges) = (document.snapshot.meta.node_fields.clone(), document.snapshot.meta.edge_fields.clone());
+    Ok((document, nodes, edges.ok_or("no edge_fields")?))
 }
 
 /// The type names that the entry of a field lists.

@@ -10,6 +10,23 @@ const BLOCK: usize = 512 << 10;
 /// Bytes kept in front of the unread text, for kernels that look back.
 const KEEP: usize = 64;
 
+/// A byte order mark.
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// The beginning of a text, without a byte order mark and white space before it.
+pub(super) fn beginning(head: &[u8]) -> &[u8] {
+    head.strip_prefix(BOM).unwrap_or(head).trim_ascii_start()
+}
+
+/// How much of an input is looked at to tell its format.
+const HEAD: usize = 4096;
+
+/// The beginning of a text without any white space, to look for what JSON of a kind begins with.
+pub(super) fn compact(head: &[u8]) -> Vec<u8> {
+    let head = &head[..head.len().min(HEAD)];
+    beginning(head).iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect()
+}
+
 /// Text that is read front to back.
 pub(super) struct Text<'a> {
     input: &'a mut dyn Read,
@@ -22,24 +39,27 @@ pub(super) struct Text<'a> {
     /// What the text is part of, for messages.
     pub(super) section: &'static str,
     pub(super) kernel: Kernel,
-    /// Offset of the node with the highest name index, for the message if there are fewer strings.
-    pub(super) name_max_offset: u64,
 }
 
 impl<'a> Text<'a> {
     /// Text that begins at an offset of the whole input.
     pub(super) fn new(input: &'a mut dyn Read, offset: u64, kernel: Kernel) -> Self {
         const { assert!(KEEP >= MARGIN) };
-        Self {
-            input,
-            buffer: vec![b' '; KEEP],
-            start: KEEP,
-            base: offset,
-            ended: false,
-            section: "file",
-            kernel,
-            name_max_offset: 0,
+        Self { input, buffer: vec![b' '; KEEP], start: KEEP, base: offset, ended: false, section: "file", kernel }
+    }
+
+    /// Reads past a byte order mark.
+    pub(super) fn skip_bom(&mut self) -> Result<(), ErrorKind> {
+        while self.rest().len() < BOM.len() && self.fill()? {}
+        if self.rest().starts_with(BOM) {
+            self.consume(BOM.len());
         }
+        Ok(())
+    }
+
+    /// Reads the end: nothing but white space may be left.
+    pub(super) fn end(&mut self) -> Result<(), ErrorKind> {
+        if self.peek_token()?.is_none() { Ok(()) } else { Err(self.unexpected("end of file")) }
     }
 
     /// Offset of the unread text in the whole input.
@@ -156,7 +176,7 @@ impl<'a> Text<'a> {
             if let Some(quote) = memchr::memchr2_iter(b'"', b'\\', &rest[searched..]).find_map(|at| closing(rest, searched + at))
             {
                 let raw = rest[..quote].to_vec();
-                super::strings::check(&raw).map_err(|(at, expected)| {
+                super::json::check(&raw).map_err(|(at, expected)| {
                     self.consume(at);
                     self.unexpected(expected)
                 })?;

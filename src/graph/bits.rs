@@ -1,0 +1,61 @@
+//! Sets of ordinals, and large columns.
+
+/// A set of numbers below a bound, a bit each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bits {
+    words: Vec<u64>,
+}
+
+impl Bits {
+    /// The empty set of numbers below `bound`.
+    #[must_use]
+    pub fn new(bound: usize) -> Self {
+        Self { words: vec![0; bound.div_ceil(64)] }
+    }
+
+    /// Whether a number is in the set.
+    #[must_use]
+    #[inline]
+    pub fn has(&self, number: u32) -> bool {
+        self.words.get(number as usize / 64).is_some_and(|word| word >> (number % 64) & 1 == 1)
+    }
+
+    /// Adds a number below the bound; false if it was there.
+    #[inline]
+    pub fn add(&mut self, number: u32) -> bool {
+        let word = &mut self.words[number as usize / 64];
+        let bit = 1 << (number % 64);
+        let new = *word & bit == 0;
+        *word |= bit;
+        new
+    }
+
+    /// Adds a number below the bound, or takes it out; true if it is in the set then.
+    pub fn toggle(&mut self, number: u32) -> bool {
+        let word = &mut self.words[number as usize / 64];
+        *word ^= 1 << (number % 64);
+        *word >> (number % 64) & 1 == 1
+    }
+
+    /// Whether there is no number in the set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.words.iter().all(|&word| word == 0)
+    }
+}
+
+/// A large column of equal values, to be written and read at random.
+#[must_use]
+pub(crate) fn column<T: Clone>(value: T, length: usize) -> Vec<T> {
+    let mut column = reserved(length);
+    column.resize(length, value);
+    column
+}
+
+/// An empty column with room for so many values.
+#[must_use]
+pub(crate) fn reserved<T>(length: usize) -> Vec<T> {
+    let column = Vec::with_capacity(length);
+    crate::source::prefer_huge_pages(&column);
+    column
+}

@@ -1,0 +1,85 @@
+//! Shallow sizes with backing stores counted to the objects they belong to.
+
+use super::detached::Detachedness;
+use super::user_roots;
+use crate::graph::{EdgeKind, Graph, NodeKind, Wide, column};
+
+/// What DevTools calls an object's shallow size: its self size, and those of the backing stores that belong to nobody else.
+///
+/// Arrays, objects of the virtual machine and the data of external strings give their size to the one other object from which they
+/// can be reached through their like. They keep it if there is more than one, or if it is a root. In a heap without a global
+/// object or context below its root nothing is given away, which is the rule of DevTools, too.
+#[must_use]
+pub fn owned_sizes(graph: &Graph, detachedness: &Detachedness) -> Wide {
+    let mut sizes = graph.self_size.clone();
+    if user_roots(graph).is_empty() {
+        return sizes;
+    }
+    let ownable = Ownable::new(graph, detachedness);
+    let owners = owners(graph, &ownable);
+    for node in (0..graph.nodes()).filter(|&node| ownable.is(node)) {
+        let owner = owners[node as usize];
+        let keeps = owner >= SHARED || owner == graph.root || graph.kind_of(owner) == NodeKind::Synthetic;
+        if !keeps {
+            sizes.set(owner, sizes.get(owner).saturating_add(sizes.get(node)));
+            sizes.set(node, 0);
+        }
+    }
+    sizes
+}
+
+/// More than one owner.
+const SHARED: u32 = u32::MAX - 1;
+/// No owner seen yet.
+const NOBODY: u32 = u32::MAX;
+
+/// Which nodes may have an owner.
+struct Ownable<'g> {
+    graph: &'g Graph,
+    /// String indexes of the name of external strings' data.
+    data: Vec<u32>,
+    detachedness: &'g Detachedness,
+}
+
+impl<'g> Ownable<'g> {
+    fn new(graph: &'g Graph, detachedness: &'g Detachedness) -> Self {
+        let data = super::strings_named(graph, "system / ExternalStringData", NodeKind::Native);
+        Self { graph, data, detachedness }
+    }
+
+    #[inline]
+    fn is(&self, node: u32) -> bool {
+        match self.graph.kind_of(node) {
+            NodeKind::Hidden | NodeKind::Array => true,
+            NodeKind::Native => self.data.contains(&self.graph.name[node as usize]) && !self.detachedness.renamed(node),
+            _ => false,
+        }
+    }
+}
+
+/// The owner of each ownable node. Each changes at most twice: from nobody to one owner, and to several.
+fn owners(graph: &Graph, ownable: &Ownable<'_>) -> Vec<u32> {
+    let mut owners = column(NOBODY, graph.kind.len());
+    let mut changed = Vec::new();
+    let hand_on = |from: u32, owner: u32, owners: &mut Vec<u32>, changed: &mut Vec<u32>| {
+        for edge in graph.edge_range(from) {
+            let to = graph.to_node[edge];
+            if graph.edge_kind[edge] == EdgeKind::Weak as u8 || !ownable.is(to) {
+                continue;
+            }
+            let old = owners[to as usize];
+            let new = if old == NOBODY || old == owner { owner } else { SHARED };
+            if new != old {
+                owners[to as usize] = new;
+                changed.push(to);
+            }
+        }
+    };
+    for node in (0..graph.nodes()).filter(|&node| !ownable.is(node)) {
+        hand_on(node, node, &mut owners, &mut changed);
+        while let Some(from) = changed.pop() {
+            hand_on(from, owners[from as usize], &mut owners, &mut changed);
+        }
+    }
+    owners
+}

@@ -1,0 +1,89 @@
+//! DevTools' Statistics view: bytes by what they are for.
+
+use std::collections::HashMap;
+
+use super::detached::Detachedness;
+use crate::graph::{Bits, EdgeKind, Graph, NodeKind, Wide};
+
+/// Bytes by what they are for. Every node counts once.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// All nodes, and what belongs to no node.
+    pub total: u64,
+    /// Outside the JavaScript heap, what belongs to no node included.
+    pub native: u64,
+    /// The part of `native` that is contents of typed arrays.
+    pub typed_arrays: u64,
+    /// Compiled code.
+    pub code: u64,
+    /// Strings of all kinds.
+    pub strings: u64,
+    /// Arrays with their elements.
+    pub js_arrays: u64,
+    /// The virtual machine's own objects.
+    pub system: u64,
+}
+
+impl Statistics {
+    /// Inside the JavaScript heap.
+    #[must_use]
+    pub fn v8_heap(&self) -> u64 {
+        self.total - self.native
+    }
+
+    /// Sums up a heap by sizes from [`owned_sizes`](super::owned::owned_sizes), or any others.
+    #[must_use]
+    pub fn new(graph: &Graph, detachedness: &Detachedness, sizes: &Wide) -> Self {
+        let mut sums = Self { total: graph.extra_native_bytes, native: graph.extra_native_bytes, ..Self::default() };
+        let array_data = super::strings_named(graph, "system / JSArrayBufferData", NodeKind::Native);
+        let mut texts: HashMap<u32, bool> = HashMap::new();
+        let mut is_array = |name: u32| *texts.entry(name).or_insert_with(|| graph.strings.get(name) == "Array");
+        let mut arrays = Vec::new();
+        for (node, size) in (0..).zip(sizes.iter()) {
+            let name = graph.name[node as usize];
+            sums.total = sums.total.saturating_add(size);
+            let sum = match graph.kind_of(node) {
+                NodeKind::Hidden => &mut sums.system,
+                NodeKind::Native => {
+                    if array_data.contains(&name) && !detachedness.renamed(node) {
+                        sums.typed_arrays = sums.typed_arrays.saturating_add(size);
+                    }
+                    &mut sums.native
+                }
+                NodeKind::Code => &mut sums.code,
+                NodeKind::String | NodeKind::ConsString | NodeKind::SlicedString => &mut sums.strings,
+                _ if is_array(name) => {
+                    arrays.push(node);
+                    &mut sums.js_arrays
+                }
+                _ => continue,
+            };
+            *sum = sum.saturating_add(size);
+        }
+        sums.js_arrays = sums.js_arrays.saturating_add(elements(graph, sizes, &arrays));
+        sums
+    }
+}
+
+/// Bytes of the arrays' elements that nothing else refers to.
+fn elements(graph: &Graph, sizes: &Wide, arrays: &[u32]) -> u64 {
+    let mut texts: HashMap<u32, bool> = HashMap::new();
+    let mut is_elements = |name: u32| *texts.entry(name).or_insert_with(|| graph.strings.get(name) == "elements");
+    let mut once = Bits::new(graph.kind.len());
+    let mut wanted: Vec<u32> = Vec::new();
+    for &array in arrays {
+        let found = graph.edges(array).find(|edge| edge.kind == EdgeKind::Internal && is_elements(edge.name));
+        // What has no size adds nothing: the usual case, as its size is the array's already.
+        wanted.extend(found.map(|edge| edge.to).filter(|&to| sizes.get(to) > 0));
+    }
+    if wanted.is_empty() {
+        return 0;
+    }
+    let mut again = Bits::new(graph.kind.len());
+    for &to in &graph.to_node {
+        if !once.add(to) {
+            again.add(to);
+        }
+    }
+    wanted.iter().filter(|&&node| !again.has(node)).map(|&node| sizes.get(node)).fold(0, u64::saturating_add)
+}

@@ -1,0 +1,331 @@
+//! The dominator tree by the semi-NCA algorithm (Georgiadis, Tarjan and Werneck, "Finding Dominators in Practice").
+//!
+//! Nodes are numbered in depth-first order from 1, the root. Of the references to a node, those from smaller numbers bear on its
+//! semi-dominator by their least source only; the others are kept, a list for each target. Numbers rather than ordinals address all
+//! columns: what is next to each other in the walk is next to each other in memory.
+
+use super::essential::Rule;
+use super::{Bits, Graph, column, ordinal, reserved};
+
+/// The dominator tree of a graph. Every node is in it: what nothing leads to hangs off the root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dominators {
+    /// All nodes, the root first, each behind its dominator. A node's index in it is its *place*.
+    pub order: Vec<u32>,
+    /// By place: the place of the immediate dominator; the root's is its own.
+    pub dominator: Vec<u32>,
+    /// How many nodes behind the root belong to pages.
+    page_nodes: usize,
+    /// Further nodes that belong to pages.
+    page_rest: Vec<u32>,
+}
+
+impl Dominators {
+    /// Computes the dominator tree over the references that keep their target alive (`Rule`).
+    ///
+    /// A node that no such reference leads to counts as referenced by the root, with all that it leads to. What is left then, cycles
+    /// that nothing leads to, hangs off the root node by node, and its references count for nobody else.
+    #[must_use]
+    pub fn new(graph: &Graph) -> Self {
+        let nodes = graph.kind.len();
+        if nodes == 0 {
+            return Self { order: Vec::new(), dominator: Vec::new(), page_nodes: 0, page_rest: Vec::new() };
+        }
+        let mut walk = Walk::new(graph);
+        walk.reach(graph.root, 0);
+        walk.page();
+        walk.rest();
+        let (page_nodes, page_rest) = (walk.page_last as usize - 1, std::mem::take(&mut walk.page_rest));
+        let (mut order, mut dominator) = semi_nca(walk);
+        // Numbers begin with 1, places with 0.
+        order.remove(0);
+        dominator.remove(0);
+        dominator.iter_mut().for_each(|by| *by = by.saturating_sub(1));
+        if order.len() < nodes {
+            let mut reached = Bits::new(nodes);
+            order.iter().for_each(|&node| _ = reached.add(node));
+            order.extend((0..graph.nodes()).filter(|&node| !reached.has(node)));
+            dominator.resize(nodes, 0);
+        }
+        Self { order, dominator, page_nodes, page_rest }
+    }
+
+    /// Number of places, which is that of nodes.
+    pub(super) fn places(&self) -> u32 {
+        ordinal(self.order.len())
+    }
+
+    /// The immediate dominator of each node; the root's is itself.
+    #[must_use]
+    pub fn by_node(&self) -> Vec<u32> {
+        let mut by_node = vec![0; self.order.len()];
+        for (&node, &by) in self.order.iter().zip(&self.dominator) {
+            by_node[node as usize] = self.order[by as usize];
+        }
+        by_node
+    }
+
+    /// The nodes that belong to pages: what can be reached over strong references from the root's shortcuts and its documents.
+    #[must_use]
+    pub fn page_objects(&self) -> Bits {
+        let mut page = Bits::new(self.order.len());
+        for &node in self.order.iter().skip(1).take(self.page_nodes).chain(&self.page_rest) {
+            page.add(node);
+        }
+        page
+    }
+}
+
+/// A depth-first walk. Columns "by number" have an unused entry for number 0.
+struct Walk<'g> {
+    graph: &'g Graph,
+    /// Number of each node, 0 before it is reached; one entry more than there are nodes.
+    number: Vec<u32>,
+    /// By number: the node.
+    order: Vec<u32>,
+    /// By number: the number of the node from which it was reached first.
+    parent: Vec<u32>,
+    /// By number: the least number among the nodes that refer to it, as far as that is smaller than its own.
+    semi: Vec<u32>,
+    /// By number: the next edge to look at.
+    cursor: Vec<u32>,
+    /// By number: the last entry in `cross` of the edges that lead to it.
+    last_cross: Vec<u32>,
+    /// Edges from larger to smaller numbers: the entry before for the same target, and the number of the source.
+    cross: Vec<(u32, u32)>,
+    /// Numbers up to this belong to pages.
+    page_last: u32,
+    /// Nodes that belong to pages, but that no essential edge from one leads to.
+    page_rest: Vec<u32>,
+    /// `page_rest` as a set; empty while there are none.
+    page_rest_set: Bits,
+}
+
+/// No entry.
+const NONE: u32 = u32::MAX;
+
+impl<'g> Walk<'g> {
+    fn new(graph: &'g Graph) -> Self {
+        let nodes = graph.kind.len();
+        let by_number = || {
+            let mut column = reserved(nodes + 1);
+            column.push(0);
+            column
+        };
+        Self {
+            graph,
+            number: column(0, nodes + 1),
+            order: by_number(),
+            parent: by_number(),
+            semi: by_number(),
+            cursor: by_number(),
+            last_cross: by_number(),
+            cross: Vec::new(),
+            page_last: 1,
+            page_rest: Vec::new(),
+            page_rest_set: Bits::default(),
+        }
+    }
+
+    /// Walks over pages, which comes first: references from elsewhere into a page do not count.
+    fn page(&mut self) {
+        let graph = self.graph;
+        for start in super::essential::pages(graph) {
+            self.walk::<true>(start, 1);
+            if start == graph.root {
+                self.page_rest.push(start);
+            }
+        }
+        self.page_last = ordinal(self.order.len()) - 1;
+        self.spread_pages();
+    }
+
+    /// Finds what belongs to a page because of references that are strong, but not essential.
+    fn spread_pages(&mut self) {
+        let graph = self.graph;
+        let mut waiting = std::mem::take(&mut self.page_rest);
+        if waiting.is_empty() {
+            return;
+        }
+        self.page_rest_set = Bits::new(graph.kind.len());
+        while let Some(node) = waiting.pop() {
+            if self.number[node as usize] > 1 || !self.page_rest_set.add(node) {
+                continue;
+            }
+            self.page_rest.push(node);
+            let strong = graph.edge_range(node).filter(|&edge| Rule::is_strong(graph.edge_kind[edge]));
+            waiting.extend(strong.map(|edge| graph.to_node[edge]));
+        }
+    }
+
+    /// Walks over everything else.
+    fn rest(&mut self) {
+        self.descend_from::<false>(1);
+        for orphan in self.orphans() {
+            self.walk::<false>(orphan, 1);
+        }
+    }
+
+    /// Gives a node the next number.
+    #[inline]
+    fn reach(&mut self, node: u32, from: u32) -> u32 {
+        let number = ordinal(self.order.len());
+        self.number[node as usize] = number;
+        self.order.push(node);
+        self.parent.push(from);
+        self.semi.push(from);
+        self.cursor.push(self.graph.first_edge[node as usize]);
+        self.last_cross.push(NONE);
+        number
+    }
+
+    /// Walks over a node and all that it leads to, as far as it has no number yet.
+    fn walk<const PAGE: bool>(&mut self, node: u32, parent: u32) {
+        if self.number[node as usize] == 0 {
+            let top = self.reach(node, parent);
+            self.descend_from::<PAGE>(top);
+        }
+    }
+
+    fn descend_from<const PAGE: bool>(&mut self, top: u32) {
+        let mut at = top;
+        loop {
+            match self.descend::<PAGE>(at) {
+                Some(child) => at = child,
+                None if at == top => return,
+                None => at = self.parent[at as usize],
+            }
+        }
+    }
+
+    /// Goes on with the edges of a node up to one that leads to a node without a number, and gives it one.
+    #[inline]
+    fn descend<const PAGE: bool>(&mut self, at: u32) -> Option<u32> {
+        let graph = self.graph;
+        let node = self.order[at as usize];
+        let begin = self.cursor[at as usize] as usize;
+        let end = graph.first_edge[node as usize + 1] as usize;
+        let rule = Rule::new(graph, node);
+        let outside = !PAGE && at != 1 && !self.page_rest_set.has(node);
+        let edges = graph.to_node[begin..end].iter().zip(&graph.edge_kind[begin..end]);
+        for (edge, (&to, &kind)) in (begin..end).zip(edges) {
+            if !rule.counts(to, kind) {
+                if PAGE && Rule::is_strong(kind) && to != node {
+                    self.page_rest.push(to);
+                }
+                continue;
+            }
+            let number = self.number[to as usize];
+            if !PAGE && outside && (number > 1 && number <= self.page_last || self.page_rest_set.has(to)) {
+                continue;
+            }
+            if number == 0 {
+                // Edge numbers fit 32 bits.
+                self.cursor[at as usize] = ordinal(edge + 1);
+                return Some(self.reach(to, at));
+            }
+            if number > at {
+                let semi = &mut self.semi[number as usize];
+                *semi = at.min(*semi);
+            } else if number == 1 {
+                // Nothing dominates the root, but what it leads to belongs to the page.
+                if PAGE {
+                    self.page_rest.push(to);
+                }
+            } else {
+                let last = &mut self.last_cross[number as usize];
+                self.cross.push((*last, at));
+                *last = ordinal(self.cross.len() - 1);
+            }
+        }
+        self.cursor[at as usize] = ordinal(end);
+        None
+    }
+
+    /// The nodes without a number to which no essential edge leads.
+    fn orphans(&self) -> Vec<u32> {
+        let graph = self.graph;
+        if self.order.len() > graph.kind.len() {
+            return Vec::new();
+        }
+        let unreached = || (0..graph.nodes()).filter(|&node| self.number[node as usize] == 0);
+        let mut led_to = Bits::new(graph.kind.len());
+        for node in unreached() {
+            let rule = Rule::new(graph, node);
+            let outside = !self.page_rest_set.has(node);
+            for edge in graph.edge_range(node) {
+                let to = graph.to_node[edge];
+                if rule.counts(to, graph.edge_kind[edge]) && !(outside && self.page_rest_set.has(to)) {
+                    led_to.add(to);
+                }
+            }
+        }
+        unreached().filter(|&node| !led_to.has(node)).collect()
+    }
+}
+
+/// From a walk, by number: the nodes, and the number of each one's dominator.
+fn semi_nca(walk: Walk<'_>) -> (Vec<u32>, Vec<u32>) {
+    let Walk { number, order, parent, mut semi, cursor, last_cross, cross, .. } = walk;
+    // What is not needed any more holds what is.
+    let mut ancestor = number;
+    ancestor.truncate(parent.len());
+    ancestor.copy_from_slice(&parent);
+    let mut forest = Forest { ancestor, label: cursor, path: Vec::new() };
+    for number in (2..ordinal(parent.len())).rev() {
+        let mut least = semi[number as usize];
+        let mut entry = last_cross[number as usize];
+        while let Some(&(before, source)) = cross.get(entry as usize) {
+            least = least.min(forest.least(source, number));
+            entry = before;
+        }
+        semi[number as usize] = least;
+        forest.label[number as usize] = least;
+    }
+    drop((forest, cross, last_cross));
+    let mut dominator = parent;
+    for number in 2..dominator.len() {
+        let mut by = dominator[number];
+        while by > semi[number] {
+            by = dominator[by as usize];
+        }
+        dominator[number] = by;
+    }
+    (order, dominator)
+}
+
+/// Least semi-dominators along paths of the walk's tree, with path compression.
+struct Forest {
+    /// By number: an ancestor in the tree, such that `label` covers the path to it.
+    ancestor: Vec<u32>,
+    /// By number: the least semi-dominator on the path from the ancestor (not itself) down to it.
+    label: Vec<u32>,
+    path: Vec<u32>,
+}
+
+impl Forest {
+    /// The least semi-dominator on the path from `above` (not itself; of all larger numbers it is known) down to `number`.
+    #[inline]
+    fn least(&mut self, number: u32, above: u32) -> u32 {
+        if self.ancestor[number as usize] > above {
+            self.compress(number, above);
+        }
+        self.label[number as usize]
+    }
+
+    fn compress(&mut self, number: u32, above: u32) {
+        let mut top = number;
+        while self.ancestor[top as usize] > above {
+            self.path.push(top);
+            top = self.ancestor[top as usize];
+        }
+        let ancestor = self.ancestor[top as usize];
+        let mut least = self.label[top as usize];
+        while let Some(below) = self.path.pop() {
+            let label = &mut self.label[below as usize];
+            least = least.min(*label);
+            *label = least;
+            self.ancestor[below as usize] = ancestor;
+        }
+    }
+}

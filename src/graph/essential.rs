@@ -1,0 +1,53 @@
+//! Which references keep their target alive.
+//!
+//! Not counted for dominators and retained sizes are weak references, those of a node to itself, shortcuts that do not start at the
+//! root, the reference from a WeakMap's table to a value (the one from its key is), and those from outside a page to one of its
+//! objects. The last are told by the walk that numbers the nodes.
+
+use super::{EdgeKind, Graph, NodeKind};
+
+/// The name of the synthetic root of documents.
+pub(super) const DOM_TREES: &str = "(Document DOM trees)";
+
+/// The rule for the edges of one node, pages apart.
+pub(super) struct Rule {
+    node: u32,
+    is_root: bool,
+}
+
+const WEAK: u8 = EdgeKind::Weak as u8;
+const SHORTCUT: u8 = EdgeKind::Shortcut as u8;
+
+impl Rule {
+    #[inline]
+    pub(super) fn new(graph: &Graph, node: u32) -> Self {
+        Self { node, is_root: node == graph.root }
+    }
+
+    /// Whether an edge of the node counts, by its target and its entry in [`Graph::edge_kind`].
+    #[inline]
+    pub(super) fn counts(&self, to: u32, kind: u8) -> bool {
+        let counts = match kind {
+            WEAK => false,
+            SHORTCUT => self.is_root,
+            kind => kind & Graph::FROM_TABLE == 0,
+        };
+        counts && to != self.node
+    }
+
+    /// Whether an edge is not weak.
+    #[inline]
+    pub(super) fn is_strong(kind: u8) -> bool {
+        kind != WEAK
+    }
+}
+
+/// The nodes that pages begin with: what the root's shortcuts lead to, and its documents.
+pub(super) fn pages(graph: &Graph) -> Vec<u32> {
+    let is_page = |kind: EdgeKind, node: u32| match kind {
+        EdgeKind::Shortcut => true,
+        EdgeKind::Element => graph.kind_of(node) == NodeKind::Synthetic && graph.name_of(node) == DOM_TREES,
+        _ => false,
+    };
+    graph.edges(graph.root).filter(|edge| is_page(edge.kind, edge.to)).map(|edge| edge.to).collect()
+}

@@ -1,0 +1,234 @@
+//! The `edges` array into columns.
+
+use std::sync::Mutex;
+
+use super::columns::{EdgeColumns, EdgeSlices};
+use crate::graph::EdgeKind;
+use crate::input::v8::header::{EdgeFields, Header};
+use crate::input::v8::records::{Batch, Crew, Fault, Sink};
+use crate::scan::{Kernel, Layout, Records, number_before};
+
+/// Writes edges into columns.
+pub(super) struct EdgeSink<'c> {
+    rule: EdgeRule<'c>,
+    kernel: Kernel,
+    records: Records,
+    /// Where the next edges go.
+    slices: EdgeSlices<'c>,
+    /// Highest string index among the names, and at or behind which byte.
+    pub(super) name_max: (u32, u64),
+}
+
+/// What an edge has to look like.
+#[derive(Clone, Copy)]
+pub(super) struct EdgeRule<'c> {
+    header: &'c Header,
+    fields: &'c EdgeFields,
+    kinds: [EdgeKind; 256],
+}
+
+/// A fault in a batch, not described yet.
+struct Wrong;
+
+impl<'c> EdgeRule<'c> {
+    pub(super) fn new(header: &'c Header, fields: &'c EdgeFields) -> Self {
+        let mut kinds = [EdgeKind::Other; 256];
+        for (kind, name) in kinds.iter_mut().zip(&fields.kinds) {
+            *kind = EdgeKind::named(name);
+        }
+        Self { header, fields, kinds }
+    }
+
+    /// The decoder reads ids up to 16 digits fast, and names up to eight: that is what edges need.
+    fn layout(&self) -> Layout {
+        let EdgeFields { fields, kind, name_or_index, to_node, .. } = *self.fields;
+        Layout { fields, kind, name: name_or_index, id: to_node, self_size: kind, detachedness: kind, trace: None }
+    }
+
+    /// Finds out what is wrong with a batch.
+    fn diagnose(&self, batch: &Batch<'_>) -> Fault {
+        let fields = self.fields;
+        for record in (0..batch.ends.len()).step_by(fields.fields) {
+            for at in record..record + fields.fields {
+                if let Some(problem) = self.problem(batch, record, at) {
+                    let end = batch.ends[at] as usize;
+                    let digits = batch.text[..end].iter().rev().take_while(|b| b.is_ascii_digit()).count();
+                    let length = digits + usize::from(batch.negative(at));
+                    return Fault { offset: batch.offset(at).saturating_sub(length as u64), problem };
+                }
+            }
+        }
+        Fault { offset: batch.offset(0), problem: "an edge at or behind this place is wrong".to_owned() }
+    }
+
+    fn problem(&self, batch: &Batch<'_>, record: usize, at: usize) -> Option<String> {
+        let node_fields = self.header.layout.fields as u64;
+        let sign = if batch.negative(at) { "-" } else { "" };
+        let Some(value) = number_before(batch.text, batch.ends[at] as usize) else {
+            return Some("the number is too large".to_owned());
+        };
+        let field = at - record;
+        let negative = batch.negative(at) && value > 0;
+        let listed = self.fields.kinds.len();
+        if field == self.fields.kind {
+            let known = !negative && usize::try_from(value).is_ok_and(|kind| kind < listed);
+            return (!known).then(|| format!("edge type {sign}{value} is out of range: the header lists {listed}"));
+        }
+        if field == self.fields.to_node {
+            if negative || value / node_fields >= self.header.node_count {
+                return Some(format!("to_node {sign}{value} lies outside the nodes"));
+            }
+            return (!value.is_multiple_of(node_fields)).then(|| format!("to_node {value} is not the beginning of a node"));
+        }
+        if field == self.fields.name_or_index {
+            if value > u64::from(u32::MAX) {
+                return Some(format!("the name or index {sign}{value} passes 32 bits"));
+            }
+            let kind = number_before(batch.text, batch.ends[record + self.fields.kind] as usize);
+            let kind = kind.and_then(|kind| self.kinds.get(usize::try_from(kind).ok()?)).copied();
+            let named = !kind.is_some_and(EdgeKind::numbered);
+            return (negative && named).then(|| format!("-{value} is no string index"));
+        }
+        None
+    }
+}
+
+impl<'c> EdgeSink<'c> {
+    pub(super) fn new(rule: EdgeRule<'c>, kernel: Kernel, slices: EdgeSlices<'c>) -> Self {
+        Self { rule, kernel, records: Records::default(), slices, name_max: (0, 0) }
+    }
+
+    fn write(&mut self, batch: &Batch<'_>, out: &mut EdgeSlices<'_>) -> Result<(), Wrong> {
+        let divide = Divisor::new(self.rule.header.layout.fields as u64);
+        let (nodes, kinds) = (self.rule.header.node_count, self.rule.fields.kinds.len());
+        let (mut name_max, mut wrong) = (self.name_max.0, false);
+        let records = self.records.kind.iter().zip(&self.records.name).zip(&self.records.id);
+        let columns = out.kind.iter_mut().zip(out.name.iter_mut()).zip(out.to_node.iter_mut());
+        for (((&kind, &name), &to), ((out_kind, out_name), out_to)) in records.zip(columns) {
+            let number = (kind & 0xff) as usize;
+            wrong |= kind as usize >= kinds;
+            let kind = self.rule.kinds[number];
+            let ordinal = divide.quotient(to);
+            wrong |= ordinal >= nodes || divide.product(ordinal) != to;
+            name_max = name_max.max(if kind.numbered() { 0 } else { name });
+            *out_kind = kind as u8;
+            *out_name = name;
+            *out_to = crate::graph::halves(ordinal).0;
+        }
+        if name_max > self.name_max.0 {
+            self.name_max = (name_max, batch.offset(0));
+        }
+        if batch.signed {
+            self.signs(batch, out)?;
+        }
+        if wrong { Err(Wrong) } else { Ok(()) }
+    }
+
+    /// Takes minus signs into account. V8 writes indexes from 2^31 on as negative numbers of 32 bits.
+    fn signs(&self, batch: &Batch<'_>, out: &mut EdgeSlices<'_>) -> Result<(), Wrong> {
+        let fields = self.rule.fields;
+        for (edge, record) in (0..batch.ends.len()).step_by(fields.fields).enumerate() {
+            for field in [fields.kind, fields.name_or_index, fields.to_node] {
+                if !batch.negative(record + field) {
+                    continue;
+                }
+                if self.rule.problem(batch, record, record + field).is_some() {
+                    return Err(Wrong);
+                }
+                if field == fields.name_or_index {
+                    out.name[edge] = out.name[edge].wrapping_neg();
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Sink for EdgeSink<'_> {
+    const SIGNED: bool = true;
+
+    fn add(&mut self, batch: &Batch<'_>) -> Result<(), Fault> {
+        self.kernel.decode(batch.text, batch.ends, &self.rule.layout(), &mut self.records);
+        if self.records.overflow {
+            return Err(self.rule.diagnose(batch));
+        }
+        let Some(mut out) = self.slices.split(self.records.len()) else {
+            let problem =
+                format!("more edges than the {} that the header announces", crate::text::count(self.rule.header.edge_count));
+            return Err(Fault { offset: batch.offset(0), problem });
+        };
+        self.write(batch, &mut out).map_err(|Wrong| self.rule.diagnose(batch))
+    }
+}
+
+/// Division by a small number as a multiplication: exact for what is at most 2^64 divided by the number.
+#[derive(Clone, Copy)]
+struct Divisor {
+    divisor: u64,
+    inverse: u64,
+}
+
+impl Divisor {
+    fn new(divisor: u64) -> Self {
+        // Of 1 there is no inverse below 2^64.
+        Self { divisor, inverse: if divisor > 1 { u64::MAX / divisor + 1 } else { 0 } }
+    }
+
+    #[inline]
+    fn quotient(self, number: u64) -> u64 {
+        if self.divisor <= 1 {
+            return number;
+        }
+        ((u128::from(number) * u128::from(self.inverse)) >> 64) as u64
+    }
+
+    /// The number that the quotient is exact for, if it is; what is larger than 2^64 wraps and is none.
+    #[inline]
+    fn product(self, quotient: u64) -> u64 {
+        quotient.wrapping_mul(self.divisor)
+    }
+}
+
+/// Hands out the columns piece by piece.
+pub(super) struct EdgeCrew<'c> {
+    rule: EdgeRule<'c>,
+    kernel: Kernel,
+    rest: Mutex<EdgeSlices<'c>>,
+}
+
+impl<'c> EdgeCrew<'c> {
+    pub(super) fn new(rule: EdgeRule<'c>, kernel: Kernel, columns: &'c mut EdgeColumns) -> Self {
+        Self { rule, kernel, rest: Mutex::new(columns.slices()) }
+    }
+}
+
+impl<'c> Crew for EdgeCrew<'c> {
+    type Sink = EdgeSink<'c>;
+
+    fn sink(&self) -> EdgeSink<'c> {
+        EdgeSink::new(self.rule, self.kernel, EdgeSlices::default())
+    }
+
+    fn claim(&self, sink: &mut EdgeSink<'c>, records: usize) -> Option<()> {
+        sink.slices = self.rest.lock().ok()?.split(records)?;
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quotients_are_exact_for_multiples_and_for_nothing_else() {
+        for divisor in 1..=16 {
+            let divide = Divisor::new(divisor);
+            let samples = (0..5_000).chain((1 << 36) - 500..(1 << 36) + 500);
+            for number in samples {
+                let quotient = divide.quotient(number);
+                assert_eq!(quotient, number / divisor, "{number} / {divisor}");
+                assert_eq!(divide.product(quotient) == number, number % divisor == 0);
+            }
+        }
+    }
+}

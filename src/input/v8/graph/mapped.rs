@@ -1,0 +1,129 @@
+//! A mapped snapshot in V8's own order of sections, read by all threads at once: nodes, then edges, while the strings are looked
+//! for from the end.
+
+use std::sync::Mutex;
+use std::sync::atomic::AtomicU64;
+
+use super::columns::{EdgeColumns, NodeColumns};
+use super::edges::{EdgeCrew, EdgeRule};
+use super::locations::Locations;
+use super::nodes::{NodeCrew, NodeFacts};
+use super::strings::Table;
+use super::{GraphWant, Raw, assemble, columns};
+use crate::error::ErrorKind;
+use crate::graph::Graph;
+use crate::input::v8::document::KEY_MAX;
+use crate::input::v8::header::Header;
+use crate::input::v8::mapped::{closes, prefix, strings_start};
+use crate::input::v8::records::read_parallel;
+use crate::input::v8::strings::Index;
+use crate::input::v8::text::Text;
+use crate::scan::Kernel;
+use crate::source::SharedMap;
+
+/// Most bytes between the end of the nodes and the first edge.
+const GAP_MAX: usize = 4096;
+
+/// Reads the graph; None if anything is out of the ordinary.
+///
+/// # Errors
+/// If the graph is larger than what is allowed.
+pub(super) fn read(map: &SharedMap, kernel: Kernel, want: GraphWant, progress: &AtomicU64) -> Result<Option<Graph>, ErrorKind> {
+    let Some((header, start)) =
+        prefix(map, kernel, crate::input::Want::GROUPS).filter(|(header, _)| plausible(header, map.len()))
+    else {
+        return Ok(None);
+    };
+    let (nodes, edges) = columns(&header, want)?;
+    let raw = sections(map, kernel, (header, start), (nodes, edges), want, progress);
+    // An inconsistency is described by whoever reads front to back.
+    Ok(raw.and_then(|raw| assemble(raw, 0).ok()))
+}
+
+/// Whether a file of so many bytes can hold what its header announces.
+fn plausible(header: &Header, bytes: usize) -> bool {
+    let fits = |records: u64, fields: usize| records.saturating_mul(2 * fields as u64) <= bytes as u64;
+    let edge_fields = header.edge_fields.as_ref().map_or(1, |fields| fields.fields);
+    fits(header.node_count, header.layout.fields) && fits(header.edge_count, edge_fields)
+}
+
+fn sections(
+    map: &SharedMap,
+    kernel: Kernel,
+    (header, start): (Header, usize),
+    (mut nodes, mut edges): (NodeColumns, EdgeColumns),
+    want: GraphWant,
+    progress: &AtomicU64,
+) -> Option<Raw> {
+    let index = Mutex::new(None);
+    let find_strings = || {
+        let found = strings_start(map, start).and_then(|start| Some((start, Index::new(map, start, kernel)?)));
+        if let Ok(mut index) = index.lock() {
+            *index = found;
+        }
+    };
+    let crew = NodeCrew::new(&header, kernel, header.edge_count_field?, &mut nodes);
+    let size = (header.layout.fields, header.node_count);
+    let read = read_parallel((map, start), size, kernel, &crew, progress, find_strings)?;
+    let mut node_facts = NodeFacts::default();
+    read.sinks.iter().for_each(|sink| node_facts.merge(sink.facts));
+    let nodes_end = read.end;
+    drop((read, crew));
+
+    let (strings_start, index) = index.into_inner().ok()??;
+    let start = edges_start(map, nodes_end, kernel)?;
+    let fields = header.edge_fields.as_ref()?;
+    let crew = EdgeCrew::new(EdgeRule::new(&header, fields), kernel, &mut edges);
+    let read = read_parallel((map, start), (fields.fields, header.edge_count), kernel, &crew, progress, || {})?;
+    let edge_name_max = read.sinks.iter().map(|sink| sink.name_max).max()?;
+    let edges_end = read.end;
+    drop((read, crew));
+
+    let between = map.get(edges_end + 1..strings_start)?;
+    let locations = walk(between, &header, want, kernel)?;
+    if !closes(&map[index.end + 1..]) {
+        return None;
+    }
+    let strings = Table::mapped(map.clone(), index, kernel);
+    Some(Raw { header, nodes, node_facts, edges, edge_name_max, strings, locations })
+}
+
+/// Where the first edge begins, if the edges follow the nodes.
+fn edges_start(map: &[u8], nodes_end: usize, kernel: Kernel) -> Option<usize> {
+    let mut gap = &map[nodes_end + 1..map.len().min(nodes_end + GAP_MAX)];
+    let mut text = Text::new(&mut gap, 0, kernel);
+    text.expect(b',').ok()?;
+    if text.short_string(KEY_MAX).ok()? != b"edges" {
+        return None;
+    }
+    text.expect(b':').ok()?;
+    text.expect(b'[').ok()?;
+    Some(nodes_end + 1 + usize::try_from(text.offset()).ok()?)
+}
+
+/// Walks through the sections between edges and strings. Returns the locations.
+fn walk(mut between: &[u8], header: &Header, want: GraphWant, kernel: Kernel) -> Option<Locations> {
+    let mut text = Text::new(&mut between, 0, kernel);
+    let mut seen: Vec<Vec<u8>> = [&b"snapshot"[..], b"nodes", b"edges"].map(<[u8]>::to_vec).into();
+    let mut locations = Locations::default();
+    loop {
+        text.expect(b',').ok()?;
+        let key = text.short_string(KEY_MAX).ok()?;
+        if seen.contains(&key) {
+            return None;
+        }
+        text.expect(b':').ok()?;
+        match &key[..] {
+            b"strings" => {
+                text.expect(b'[').ok()?;
+                return text.peek().ok()?.is_none().then_some(locations);
+            }
+            b"locations" if want.places && header.location_fields.is_some() => {
+                text.expect(b'[').ok()?;
+                locations = Locations::read(&mut text, header).ok()?;
+            }
+            _ => text.skip_value(&mut std::io::sink()).ok()?,
+        }
+        seen.push(key);
+    }
+}

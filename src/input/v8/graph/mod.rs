@@ -1,0 +1,158 @@
+//! V8 heap snapshots as graphs: nodes, edges, locations and strings.
+//!
+//! As for groups there are two ways: all threads at once over a map in V8's own order of sections (`mapped.rs`), and front to back for
+//! everything else, which knows where an error is (`front.rs`).
+
+use super::document::missing;
+use super::header::Header;
+use crate::error::ErrorKind;
+use crate::graph::{Graph, NodeKinds, StringTable, Wide, check_size};
+use crate::input::text::Text;
+use crate::scan::Kernel;
+use crate::source::Source;
+use columns::{EdgeColumns, NodeColumns};
+use locations::Locations;
+use nodes::NodeFacts;
+use strings::Table;
+
+mod columns;
+mod edges;
+mod front;
+mod locations;
+mod mapped;
+mod nodes;
+mod strings;
+
+/// What is wanted of a graph beside nodes and edges.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct GraphWant {
+    /// Numbers of allocation stacks, where there are any.
+    pub traces: bool,
+    /// Where constructors and functions are written down.
+    pub places: bool,
+    /// Bytes that the graph may take with what is computed of it; checked against the header before anything is taken.
+    pub memory_max: Option<u64>,
+}
+
+/// Reads a snapshot as a graph.
+///
+/// Strings are looked up in the map of a mapped file for as long as the graph lives; ask [`Source::unchanged`] before a result is used.
+///
+/// # Errors
+/// If the input is not a whole snapshot, its edges do not fit its nodes, or it is larger than what is allowed.
+pub fn read_graph(source: &mut Source, want: GraphWant) -> Result<Graph, ErrorKind> {
+    let kernel = Kernel::best();
+    if let Some(map) = source.shared_map()
+        && let Some(graph) = mapped::read(&map, kernel, want, &source.done)?
+    {
+        return Ok(graph);
+    }
+    source.done.store(0, std::sync::atomic::Ordering::Relaxed);
+    front::read(&mut source.take_stream(), kernel, want)
+}
+
+/// What has been read of a snapshot.
+struct Raw {
+    header: Header,
+    nodes: NodeColumns,
+    node_facts: NodeFacts,
+    edges: EdgeColumns,
+    /// Highest string index among edges' names, and at or behind which byte.
+    edge_name_max: (u32, u64),
+    strings: Table,
+    locations: Locations,
+}
+
+/// Columns for as many nodes and edges as the header announces.
+fn columns(header: &Header, want: GraphWant) -> Result<(NodeColumns, EdgeColumns), ErrorKind> {
+    check_size(header.node_count, header.edge_count, want.memory_max)?;
+    let too_large = || {
+        let (nodes, edges) = (crate::text::count(header.node_count), crate::text::count(header.edge_count));
+        ErrorKind::TooLarge(format!("there is no memory for a graph of {nodes} nodes and {edges} edges"))
+    };
+    let size = |number: u64| usize::try_from(number).map_err(|_| too_large());
+    let (nodes, edges) = (size(header.node_count)?, size(header.edge_count)?);
+    // The columns below are taken without asking: a probe tells whether so much can be had at all.
+    let bytes = nodes.saturating_mul(38).saturating_add(edges.saturating_mul(9));
+    Vec::<u8>::new().try_reserve_exact(bytes).map_err(|_| too_large())?;
+    let traces = want.traces && header.trace_field.is_some();
+    Ok((NodeColumns::zeros(nodes, header.has_detachedness, traces), EdgeColumns::zeros(edges)))
+}
+
+/// Where the number of a node's edges stands in its record.
+fn edge_count_field(header: &Header, text: &Text<'_>) -> Result<usize, ErrorKind> {
+    header.edge_count_field.ok_or_else(|| text.inconsistent(text.offset(), "meta.node_fields lacks \"edge_count\"".to_owned()))
+}
+
+/// Turns numbers of edges into where each node's edges begin. The sum, which the header announces, is checked.
+fn first_edges(counts: &mut [u32], announced: u64) -> Result<(), String> {
+    let mut sum = 0_u64;
+    for count in counts.iter_mut() {
+        let begin = sum;
+        sum += u64::from(*count);
+        // Sums that do not fit are refused below.
+        *count = crate::graph::halves(begin).0;
+    }
+    if sum == announced {
+        return Ok(());
+    }
+    let (sum, announced) = (crate::text::count(sum), crate::text::count(announced));
+    Err(format!("the nodes' edge_count fields add up to {sum}, but there are {announced} edges"))
+}
+
+/// Checks what has been read and puts it together; `end` is the offset behind it all.
+fn assemble(raw: Raw, end: u64) -> Result<Graph, ErrorKind> {
+    let Raw { header, mut nodes, node_facts, edges, edge_name_max, strings, locations } = raw;
+    let wrong = |section: &str, offset: u64, problem: String| {
+        Err(ErrorKind::Inconsistent { section: section.to_owned(), offset, problem })
+    };
+    let count = crate::text::count;
+    if node_facts.self_size > u128::from(u64::MAX) {
+        return wrong("nodes", end, "the sizes add up to more than 2^64 bytes".to_owned());
+    }
+    if header.node_count > 0 && u64::from(node_facts.name_max.0) >= strings.len() {
+        let (name, strings) = (count(u64::from(node_facts.name_max.0)), count(strings.len()));
+        let problem = format!("a name at or behind this place is string {name}, but the file has {strings} strings");
+        return wrong("nodes", node_facts.name_max.1, problem);
+    }
+    if edge_name_max.0 > 0 && u64::from(edge_name_max.0) >= strings.len() {
+        let (name, strings) = (count(u64::from(edge_name_max.0)), count(strings.len()));
+        let problem = format!("an edge's name at or behind this place is string {name}, but the file has {strings} strings");
+        return wrong("edges", edge_name_max.1, problem);
+    }
+    if let Err(problem) = first_edges(&mut nodes.edges, header.edge_count) {
+        return wrong("edges", end, problem);
+    }
+    let fields = header.layout.fields as u64;
+    let root = header.root_index / fields;
+    if header.root_index % fields != 0 || root > 0 && root >= header.node_count {
+        let problem = format!("root_index {} is not the beginning of a node", header.root_index);
+        return wrong("snapshot", 0, problem);
+    }
+    let kinds = NodeKinds::new(header.kinds.into_iter().map(|kind| kind.name).collect());
+    let kinds = match kinds {
+        Ok(kinds) => kinds,
+        Err(problem) => return wrong("snapshot", 0, problem),
+    };
+    let mut graph = Graph {
+        kinds,
+        kind: nodes.kind,
+        name: nodes.name,
+        id: Wide::from_halves(nodes.id_low, if node_facts.wide_ids { nodes.id_high } else { Vec::new() }),
+        self_size: Wide::from_halves(nodes.size_low, if node_facts.wide_sizes { nodes.size_high } else { Vec::new() }),
+        detachedness: nodes.detachedness,
+        trace: nodes.trace,
+        first_edge: nodes.edges,
+        edge_kind: edges.kind,
+        edge_name: edges.name,
+        to_node: edges.to_node,
+        root: crate::graph::halves(root).0,
+        ephemerons: strings.ephemerons(),
+        strings: Box::new(strings) as Box<dyn StringTable>,
+        located: locations.located,
+        places: locations.places,
+        extra_native_bytes: header.extra_native_bytes.unwrap_or(0),
+    };
+    graph.mark_tables();
+    Ok(graph)
+}
