@@ -54,6 +54,20 @@ pub enum Sort {
     Name,
 }
 
+impl Options {
+    /// Whether a row with these raw names, outermost first, is asked for.
+    #[must_use]
+    pub fn matches(&self, key: &[String]) -> bool {
+        let any = |pattern: &Regex| key.iter().any(|name| pattern.is_match(name) || pattern.is_match(&printable(name)));
+        self.focus.as_ref().is_none_or(any) && !self.ignore.as_ref().is_some_and(any)
+    }
+
+    /// Whether a command follows groups over the inputs. One snapshot has no steps to judge.
+    fn follows_growth(&self, series: &Series) -> bool {
+        self.command == Command::Trend || self.command == Command::Check && series.inputs.len() > 1
+    }
+}
+
 impl Sort {
     /// Every criterion, with the name `--sort` knows it under.
     pub const ALL: [(Self, &'static str); 6] = [
@@ -83,7 +97,7 @@ pub fn report(series: &Series, options: &Options) -> Report {
     let by = if options.by.is_empty() { vec![Level::default_of(series.runtime)] } else { options.by.clone() };
     let options = &Options { by, ..options.clone() };
     let every: Vec<usize> = (0..series.groups.len()).collect();
-    let trends = (options.command == Command::Trend).then(|| Trends::of(series));
+    let trends = options.follows_growth(series).then(|| Trends::of(series));
     let mut table = Table { series, options, trends, groups: Vec::new(), parents: Vec::new(), of: 0 };
     let wanted: Vec<usize> = every
         .iter()
@@ -137,7 +151,7 @@ impl Table<'_> {
                 trend.rank = *rank;
             }
         }
-        let mut order: Vec<usize> = (0..rows.len()).filter(|&row| !innermost || self.matches(&rows[row].key)).collect();
+        let mut order: Vec<usize> = (0..rows.len()).filter(|&row| !innermost || self.options.matches(&rows[row].key)).collect();
         if innermost {
             self.of += rows.len();
         }
@@ -184,29 +198,24 @@ impl Table<'_> {
         sums
     }
 
-    fn matches(&self, key: &[String]) -> bool {
-        let any = |pattern: &Regex| key.iter().any(|name| pattern.is_match(name) || pattern.is_match(&printable(name)));
-        self.options.focus.as_ref().is_none_or(any) && !self.options.ignore.as_ref().is_some_and(any)
-    }
-
     /// Whether a row within a row matches.
     fn any_matches(&self, depth: usize, row: &Row) -> bool {
         if self.options.focus.is_none() && self.options.ignore.is_none() {
             return true;
         }
-        rows(self.series, &row.members, self.options.by[depth], &row.key)
-            .iter()
-            .any(|row| if depth + 1 == self.options.by.len() { self.matches(&row.key) } else { self.any_matches(depth + 1, row) })
+        rows(self.series, &row.members, self.options.by[depth], &row.key).iter().any(|row| {
+            if depth + 1 == self.options.by.len() { self.options.matches(&row.key) } else { self.any_matches(depth + 1, row) }
+        })
     }
 
-    /// The order of rows: as asked for, or by size (`top`), change (`diff`), rank (`trend`); then by key.
+    /// The order of rows: as asked for, or by change (`diff`), rank (where growth is followed) or size; then by key.
     fn compare(&self, (a, rank_a): (&Row, usize), (b, rank_b): (&Row, usize)) -> std::cmp::Ordering {
         let last = |values: &[u64]| values.last().copied().unwrap_or(0);
         let by_key = || a.key.cmp(&b.key);
         let by_size =
             || last(&b.sums.self_size).cmp(&last(&a.sums.self_size)).then_with(|| last(&b.sums.count).cmp(&last(&a.sums.count)));
         let order = match (self.options.sort, self.options.command) {
-            (Some(Sort::Size), _) | (None, Command::Top | Command::Verify) => by_size(),
+            (Some(Sort::Size), _) => by_size(),
             (Some(Sort::Count), _) => last(&b.sums.count).cmp(&last(&a.sums.count)),
             (Some(Sort::SizeDelta), _) => b.sums.size_delta().cmp(&a.sums.size_delta()),
             (Some(Sort::CountDelta), _) => b.sums.count_delta().cmp(&a.sums.count_delta()),
@@ -216,7 +225,8 @@ impl Table<'_> {
                 let change = |sums: &Sums| (sums.size_delta().unsigned_abs(), sums.count_delta().unsigned_abs());
                 change(&b.sums).cmp(&change(&a.sums))
             }
-            (None, Command::Trend) => rank_a.cmp(&rank_b),
+            (None, _) if self.trends.is_some() => rank_a.cmp(&rank_b),
+            (None, _) => by_size(),
         };
         order.then_with(by_key)
     }

@@ -6,6 +6,7 @@
 pub mod analysis;
 pub mod cli;
 pub mod error;
+pub mod gate;
 pub mod graph;
 pub mod grouping;
 pub mod growth;

@@ -24,9 +24,9 @@ fn main() -> ExitCode {
         }
     };
     let code = match catch_unwind(AssertUnwindSafe(|| commands::run(cli))) {
-        Ok(Ok(notes)) => {
-            say(&notes);
-            exit::DONE
+        Ok(Ok(outcome)) => {
+            say(&outcome.notes);
+            outcome.code
         }
         Ok(Err(failure)) => {
             say(&failure.messages);

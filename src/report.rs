@@ -35,7 +35,7 @@ pub struct Report {
     /// Subtotals of nested groupings, outer levels first; empty when `--by` names one level.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parents: Vec<Parent>,
-    /// Groups that grow in lockstep, strongest first. Empty except in `trend`.
+    /// Groups that grow in lockstep, strongest first. Empty except in `trend` and `check`.
     pub findings: Vec<Finding>,
     /// How much of everything `groups` shows.
     pub shown: Shown,
@@ -69,6 +69,8 @@ pub enum Command {
     Diff,
     /// What keeps growing over three or more.
     Trend,
+    /// The gate of a build: `trend` (for one snapshot `top`) with a verdict.
+    Check,
     /// Whether files are whole and consistent.
     Verify,
 }
@@ -355,6 +357,8 @@ pub struct Finding {
     pub constant: bool,
     /// True if later steps are smaller than earlier ones.
     pub slowing: bool,
+    /// True for growth of the runtime itself (code, feedback, shapes), which fails no build.
+    pub runtime: bool,
     /// Bytes the members gained from the first input to the last.
     pub size_growth: i64,
     /// Bytes the members gained in each step.
@@ -407,12 +411,65 @@ pub struct Attributed {
 }
 
 /// The verdict of `check`.
-#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Verdict {
-    /// `pass`, `fail` or `inconclusive`.
-    pub status: &'static str,
-    /// Why.
-    pub reasons: Vec<Warning>,
+    /// The outcome: `fail` if anything failed, else `inconclusive` if anything could not be told.
+    pub status: Status,
+    /// Why it is not a pass: what failed, then what could not be told. Empty for a pass.
+    pub reasons: Vec<Reason>,
+    /// What was checked, whether it held or not.
+    pub checks: Vec<Check>,
+}
+
+/// An outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Everything checked holds.
+    Pass,
+    /// A budget or a rule of growth is violated.
+    Fail,
+    /// The inputs do not tell.
+    Inconclusive,
+}
+
+/// Why a verdict is not a pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Reason {
+    /// `fail` or `inconclusive`.
+    pub status: Status,
+    /// Stable identifier, words joined by hyphens: `leak`, `max-growth`, `too-few-snapshots` and others.
+    pub code: String,
+    /// A sentence, safe to print.
+    pub message: String,
+    /// Id of the (kind, name) group that heads the finding, or of the row; null where it is about the heap or the inputs.
+    pub group: Option<String>,
+    /// Name of the type or row, or path of the input; safe to print.
+    pub name: Option<String>,
+    /// Rank of the finding it is about.
+    pub finding: Option<usize>,
+    /// Where the rule stands that was violated; null where it comes from the command line.
+    pub rule: Option<Place>,
+}
+
+/// A place in a budget.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Place {
+    /// The file's path from the working folder.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+}
+
+/// Something that was checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Check {
+    /// Stable identifier, the `code` of its reasons.
+    pub code: String,
+    /// What has to hold, safe to print.
+    pub name: String,
+    /// Whether it does.
+    pub status: Status,
 }
 
 /// Something a reader of the figures has to know.

@@ -160,6 +160,32 @@ impl Series {
         }
         Self { inputs, order_by, groups, has_changes: changes.is_some(), has_sizes, runtime, stacks, warnings }
     }
+
+    /// The series without its first inputs; the last one stays. What came and went was told from the first, and is no longer known.
+    #[must_use]
+    pub fn without_first(mut self, inputs: usize) -> Self {
+        let skip = inputs.min(self.inputs.len().saturating_sub(1));
+        if skip == 0 {
+            return self;
+        }
+        self.inputs.drain(..skip);
+        for sums in self.groups.iter_mut().map(|group| &mut group.sums) {
+            sums.count.drain(..skip);
+            sums.self_size.drain(..skip);
+            (sums.added, sums.removed) = Default::default();
+        }
+        self.groups.retain(|group| group.sums.count.iter().any(|&count| count > 0));
+        self.has_changes = false;
+        self.warnings.retain_mut(|warning| match warning.input {
+            Some(input) if input < skip => false,
+            Some(input) => {
+                warning.input = Some(input - skip);
+                true
+            }
+            None => true,
+        });
+        self
+    }
 }
 
 impl SeriesGroup {

@@ -219,6 +219,7 @@ impl Trends {
                 since: finding.since,
                 constant: finding.constant,
                 slowing: finding.slowing,
+                runtime: finding.runtime,
                 size_growth: finding.size_growth,
                 size_per_step: finding.size_per_step.clone(),
                 size_growth_total: finding.size_growth_total,
@@ -231,8 +232,8 @@ impl Trends {
     }
 }
 
-/// The name of a judged group.
-fn judged_name(series: &Series, group: &SeriesGroup) -> String {
+/// The raw name of a judged group.
+pub(crate) fn judged_name(series: &Series, group: &SeriesGroup) -> String {
     match series.runtime {
         Runtime::V8 => Level::Name.key(series, group),
         runtime => runtime.judged(&group.kind, &group.name).1.to_owned(),
@@ -240,7 +241,7 @@ fn judged_name(series: &Series, group: &SeriesGroup) -> String {
 }
 
 /// The id of a (kind, name) group.
-fn group_id(series: &Series, group: &SeriesGroup) -> String {
+pub(crate) fn group_id(series: &Series, group: &SeriesGroup) -> String {
     id(&[Level::Kind, Level::Name], &[group.kind.clone(), judged_name(series, group)])
 }
 
@@ -255,6 +256,12 @@ fn sizes<'s>(series: &Series, sums: &'s Sums) -> &'s [u64] {
 }
 
 impl RowTrend {
+    /// Whether the row is the runtime's own, which is never called a leak.
+    #[must_use]
+    pub fn is_of_runtime(&self) -> bool {
+        self.runtime
+    }
+
     /// The judgement as a report shows it.
     #[must_use]
     pub fn report(self, n: usize) -> Trend {

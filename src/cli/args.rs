@@ -1,9 +1,12 @@
 //! What can be typed.
 
+use std::num::NonZeroUsize;
+
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::analysis::Sort;
+use crate::gate::{Growth, Skip};
 use crate::grouping::Level;
 use crate::input::TimeRange;
 use crate::render::RENDERERS;
@@ -15,7 +18,10 @@ use crate::render::RENDERERS;
 /// written by `heapdiff summary`.
 #[derive(Debug, Parser)]
 #[command(name = "heapdiff", version, args_conflicts_with_subcommands = true, arg_required_else_help = true, max_term_width = 80)]
-#[command(after_help = "Exit codes: 0 done, 2 usage error, 3 an input is missing or broken, 5 output failed, 70 internal error.")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 check failed, 2 usage error, 3 an input is missing or broken, 4 check is inconclusive, 5 \
+                        output failed, 70 internal error."
+)]
 pub struct Cli {
     /// What to do; left out, the number of snapshots decides.
     #[command(subcommand)]
@@ -34,6 +40,8 @@ pub enum Command {
     Diff(Diff),
     /// Rank the groups that keep growing over three or more snapshots
     Trend(Trend),
+    /// Fail a build whose heap leaks or passes its budget
+    Check(Box<Check>),
     /// Check that files are whole and consistent
     Verify(Verify),
     /// Write a summary: kilobytes that stand for a snapshot in later comparisons
@@ -77,6 +85,70 @@ pub struct Trend {
     /// Order of the snapshots: `auto` goes by object ids within one process, else by a time in the names, else by name
     #[arg(long, value_enum, default_value_t = Order::Auto)]
     pub order: Order,
+    /// Options of every report.
+    #[command(flatten)]
+    pub report: ReportArgs,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 passed, 1 failed, 4 inconclusive: too few snapshots, snapshots that cannot be compared, or \
+                        nothing that was checked."
+)]
+pub struct Check {
+    /// Snapshots, or directories of them; - for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<String>,
+    /// Order of the snapshots, as for `trend`
+    #[arg(long, value_enum, default_value_t = Order::Auto)]
+    pub order: Order,
+    /// Budget to use; unless given, heapdiff.toml here or in a folder above
+    #[arg(long, value_name = "FILE", help_heading = "Rules")]
+    pub budget: Option<String>,
+    /// Look for no budget
+    #[arg(long, conflicts_with = "budget", help_heading = "Rules")]
+    pub no_config: bool,
+    /// What growth fails: leak (unless given), suspect, step, total
+    #[arg(long, value_name = "WHAT,...", value_delimiter = ',', help_heading = "Rules",
+          value_parser = PossibleValuesParser::new(Growth::ALL.map(|(_, name)| name)))]
+    pub fail_on: Vec<String>,
+    /// Fail if the last snapshot has more objects of a type: 'Foo=0', 'glob:Detached *=10', 're:^Temp=5'
+    #[arg(long, value_name = "NAME=N", help_heading = "Rules")]
+    pub max: Vec<String>,
+    /// Fail if the heap, or a type, grows by more than a size: '1 MiB', 'Foo=64 KiB'
+    #[arg(long, value_name = "[NAME=]SIZE", help_heading = "Rules")]
+    pub max_growth: Vec<String>,
+    /// Snapshots it takes to judge growth; 7 unless given
+    #[arg(long, value_name = "N", help_heading = "Rules")]
+    pub min_snapshots: Option<NonZeroUsize>,
+    /// Leave out so many snapshots at the beginning (warm-up), or `auto`
+    #[arg(long, value_name = "N", help_heading = "Rules")]
+    pub skip_first: Option<Skip>,
+    /// The program repeats its work N times between two snapshots: growth by multiples of N is no accident
+    #[arg(long, value_name = "N", help_heading = "Rules", value_parser = clap::value_parser!(u64).range(2..))]
+    pub loops: Option<u64>,
+    /// Compare with what was accepted before
+    #[arg(long, value_name = "FILE", help_heading = "Baseline")]
+    pub baseline: Option<String>,
+    /// Write the present state to the baseline, unless the verdict is inconclusive
+    #[arg(long, requires = "baseline", help_heading = "Baseline")]
+    pub update_baseline: bool,
+    /// What it means if there is no baseline yet
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Missing::Fail, help_heading = "Baseline")]
+    pub baseline_missing: Missing,
+    /// What to call the baseline that is written: a branch, a commit
+    #[arg(long, value_name = "NAME", requires = "update_baseline", help_heading = "Baseline")]
+    pub name: Option<String>,
+    /// Version of the runtime the snapshots are from, such as `node --version` says
+    #[arg(long, value_name = "VERSION", help_heading = "Baseline")]
+    pub runtime_version: Option<String>,
+    /// What it means if the verdict is inconclusive: `stop` exits with 4, `pass` with 0
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = Inconclusive::Stop)]
+    pub inconclusive: Inconclusive,
+    /// Write where a build server looks: annotations to standard output, a summary to the job's page
+    #[arg(long, value_enum, value_name = "SERVER", conflicts_with = "format")]
+    pub ci: Option<Server>,
     /// Options of every report.
     #[command(flatten)]
     pub report: ReportArgs,
@@ -253,4 +325,29 @@ pub enum Color {
     Always,
     /// Never
     Never,
+}
+
+/// Values of `--baseline-missing`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Missing {
+    /// The check goes on without
+    Pass,
+    /// The check fails
+    Fail,
+}
+
+/// Values of `--inconclusive`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Inconclusive {
+    /// Exit code 4
+    Stop,
+    /// Exit code 0
+    Pass,
+}
+
+/// Values of `--ci`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Server {
+    /// GitHub Actions
+    Github,
 }

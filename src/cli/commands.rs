@@ -6,7 +6,7 @@ use super::args::{Cli, Command, Diff, Order, ReportArgs, Summary, Top, Trend, Ve
 use super::config::{self, Output};
 use super::output::{self, OutputFile};
 use super::progress::Watcher;
-use super::{Failure, exit};
+use super::{Failure, Outcome, check, exit};
 use crate::analysis::{self, Options};
 use crate::input::Want;
 use crate::load::{self, InputOrder, Loaded};
@@ -22,8 +22,9 @@ pub type Notes = Vec<String>;
 ///
 /// # Errors
 /// With the exit code and what to say.
-pub fn run(cli: Cli) -> Result<Notes, Failure> {
-    match cli.command {
+pub fn run(cli: Cli) -> Result<Outcome, Failure> {
+    let notes = match cli.command {
+        Some(Command::Check(args)) => return check::check(&args),
         None => bare(&cli.bare),
         Some(Command::Top(args)) => top(&args),
         Some(Command::Diff(args)) => diff(&args),
@@ -37,7 +38,8 @@ pub fn run(cli: Cli) -> Result<Notes, Failure> {
             plain(&script)
         }
         Some(Command::Man) => plain(&manual()),
-    }
+    };
+    notes.map(|notes| Outcome { code: exit::DONE, notes })
 }
 
 fn plain(content: &[u8]) -> Result<Notes, Failure> {
@@ -86,36 +88,23 @@ fn trend(args: &Trend) -> Result<Notes, Failure> {
 
 fn analyse(command: report::Command, inputs: &[load::Candidate], order: InputOrder, args: &ReportArgs) -> Result<Notes, Failure> {
     let options = config::options(command, args)?;
-    let output = config::output(&args.output)?;
+    let output = config::output(command, &args.output)?;
     let frames = config::frames(&args.read)?;
     let stack_options = output.stacks.then(|| config::stack_options(&options, args));
     let every: Vec<&Options> = [&options].into_iter().chain(&stack_options).collect();
     let want = config::want(&every, &args.read, &frames);
     let files = open(&output)?;
     let progress = Watcher::new(output.quiet);
-    let reports = in_pool(output.threads, || -> Result<Reports, Failure> {
+    let (report, of_stacks) = in_pool(output.threads, || -> Result<_, Failure> {
         let series = load::series(inputs, order, want, &progress)?;
         let report = |options: &Options| {
             let report = analysis::report(&series, options);
             matched(&report, options).map(|()| report)
         };
-        Ok(Reports { usual: report(&options)?, of_stacks: stack_options.as_ref().map(report).transpose()? })
+        Ok((report(&options)?, stack_options.as_ref().map(report).transpose()?))
     })??;
     drop(progress);
-    write(&reports, &output, files)
-}
-
-/// What is to be written.
-struct Reports {
-    usual: Report,
-    /// For formats that [want stacks](Renderer::wants_stacks).
-    of_stacks: Option<Report>,
-}
-
-impl Reports {
-    fn of(&self, renderer: &dyn Renderer) -> &Report {
-        self.of_stacks.as_ref().filter(|_| renderer.wants_stacks()).unwrap_or(&self.usual)
-    }
+    write(&report, of_stacks.as_ref(), &output, files)
 }
 
 /// An error if filters left nothing to show.
@@ -129,10 +118,7 @@ fn matched(report: &Report, options: &Options) -> Result<(), Failure> {
 
 fn verify(args: &Verify) -> Result<Notes, Failure> {
     let inputs = load::expand(&args.files)?;
-    let output = config::output(&args.output)?;
-    if output.stacks {
-        return Err(Failure::new(exit::USAGE, "verify shows no stacks: use another format"));
-    }
+    let output = config::output(report::Command::Verify, &args.output)?;
     let files = open(&output)?;
     let progress = Watcher::new(output.quiet);
     let want = Want { verify: true, ..Want::GROUPS };
@@ -148,7 +134,7 @@ fn verify(args: &Verify) -> Result<Notes, Failure> {
         return Err(Failure { code: exit::INPUT, messages: refused });
     }
     let report = analysis::verified(&Series::new(loaded, OrderBy::Given, None, Vec::new()));
-    write(&Reports { usual: report, of_stacks: None }, &output, files)
+    write(&report, None, &output, files)
 }
 
 fn summary(args: &Summary) -> Result<Notes, Failure> {
@@ -185,29 +171,37 @@ fn manual() -> Vec<u8> {
 }
 
 /// Opens the files of `-o` before the work starts.
-fn open(output: &Output) -> Result<Vec<OutputFile>, Failure> {
+pub(super) fn open(output: &Output) -> Result<Vec<OutputFile>, Failure> {
     output.files.iter().map(|(_, path)| OutputFile::open(path)).collect()
 }
 
-fn write(reports: &Reports, output: &Output, files: Vec<OutputFile>) -> Result<Notes, Failure> {
-    let render = |renderer: &'static dyn Renderer, style: &Style| {
-        let mut content = Vec::new();
-        renderer
-            .render(reports.of(renderer), style, &mut content)
-            .map_err(|error| Failure::new(exit::INTERNAL, error.to_string()))?;
-        Ok::<_, Failure>(content)
-    };
+/// Writes a report to the files of `-o` and to standard output, that of stacks where a format [wants](Renderer::wants_stacks) them;
+/// returns what is to be said on standard error.
+pub(super) fn write(
+    report: &Report,
+    of_stacks: Option<&Report>,
+    output: &Output,
+    files: Vec<OutputFile>,
+) -> Result<Notes, Failure> {
+    let report_for = |renderer: &dyn Renderer| of_stacks.filter(|_| renderer.wants_stacks()).unwrap_or(report);
     let plain = Style { color: false, ..output.style };
     for ((renderer, _), file) in output.files.iter().zip(files) {
-        file.write(&render(*renderer, &plain)?)?;
+        file.write(&rendered(report_for(*renderer), *renderer, &plain)?)?;
     }
-    output::standard(&render(output.renderer, &output.style)?)?;
+    output::standard(&rendered(report_for(output.renderer), output.renderer, &output.style)?)?;
     if output.quiet {
         return Ok(Notes::new());
     }
-    let report = reports.of(output.renderer);
+    let report = report_for(output.renderer);
     let of_inputs = report.inputs.iter().flat_map(|input| notes(&input.warnings, &input.path));
     Ok(report.warnings.iter().map(|warning| format!("warning: {}", warning.message)).chain(of_inputs).collect())
+}
+
+/// A report in a format.
+pub(super) fn rendered(report: &Report, renderer: &dyn Renderer, style: &Style) -> Result<Vec<u8>, Failure> {
+    let mut content = Vec::new();
+    renderer.render(report, style, &mut content).map_err(|error| Failure::new(exit::INTERNAL, error.to_string()))?;
+    Ok(content)
 }
 
 /// Warnings about one input, as lines.
@@ -219,7 +213,7 @@ fn notes(warnings: &[Warning], path: &str) -> Notes {
 const THREADS_MAX: usize = 256;
 
 /// Runs on a pool of the given number of threads, or on the default one.
-fn in_pool<T: Send>(threads: Option<usize>, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
+pub(super) fn in_pool<T: Send>(threads: Option<usize>, work: impl FnOnce() -> T + Send) -> Result<T, Failure> {
     let Some(threads) = threads else { return Ok(work()) };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.min(THREADS_MAX)).build();
     let pool = pool.map_err(|error| Failure::new(exit::OUTPUT, format!("--threads {threads}: {error}")))?;

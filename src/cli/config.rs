@@ -96,7 +96,8 @@ pub fn frames(args: &ReadArgs) -> Result<Frames, Failure> {
 pub fn want<'a>(rows: &[&Options], args: &ReadArgs, frames: &'a Frames) -> Want<'a> {
     let by = |wanted: fn(&Level) -> bool| rows.iter().any(|rows| rows.by.iter().any(wanted));
     // What grows is shown with where it was allocated.
-    let grows = rows.iter().any(|rows| matches!(rows.command, report::Command::Diff | report::Command::Trend));
+    let grows =
+        rows.iter().any(|rows| matches!(rows.command, report::Command::Diff | report::Command::Trend | report::Command::Check));
     Want {
         stacks: grows || by(|level| level.is_of_stack()),
         names: by(|level| *level == Level::Name),
@@ -109,16 +110,23 @@ pub fn want<'a>(rows: &[&Options], args: &ReadArgs, frames: &'a Frames) -> Want<
     }
 }
 
-/// Where reports go and how they look.
+/// Where the reports of a command go and how they look.
 ///
 /// # Errors
 /// A usage error.
-pub fn output(args: &OutputArgs) -> Result<Output, Failure> {
+pub fn output(command: report::Command, args: &OutputArgs) -> Result<Output, Failure> {
     let renderer = |name: &str| {
-        by_name(name).ok_or_else(|| {
+        let renderer = by_name(name).ok_or_else(|| {
             let names: Vec<&str> = crate::render::RENDERERS.iter().map(|renderer| renderer.name()).collect();
             Failure::new(exit::USAGE, format!("-o: unknown format {name:?} (one of {})", names.join(", ")))
-        })
+        })?;
+        if renderer.shows_verdicts_only() && command != report::Command::Check {
+            return Err(Failure::new(exit::USAGE, format!("{name} shows a verdict: use heapdiff check")));
+        }
+        if renderer.wants_stacks() && matches!(command, report::Command::Verify | report::Command::Check) {
+            return Err(Failure::new(exit::USAGE, format!("{name} shows stacks: use heapdiff top, diff or trend")));
+        }
+        Ok(renderer)
     };
     let mut files = Vec::new();
     for file in &args.output {

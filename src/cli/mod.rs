@@ -2,6 +2,7 @@
 //! progress go ([`output`], [`progress`]).
 
 pub mod args;
+mod check;
 pub mod commands;
 pub mod config;
 pub mod output;
@@ -11,14 +12,27 @@ pub mod progress;
 pub mod exit {
     /// Done.
     pub const DONE: u8 = 0;
+    /// `check`: a budget or a rule of growth is violated.
+    pub const FAILED: u8 = 1;
     /// Usage or configuration error.
     pub const USAGE: u8 = 2;
     /// An input is missing, unreadable, malformed, truncated or of an unknown format.
     pub const INPUT: u8 = 3;
+    /// `check`: the inputs do not tell.
+    pub const INCONCLUSIVE: u8 = 4;
     /// A resource or output failure.
     pub const OUTPUT: u8 = 5;
     /// A defect of heapdiff.
     pub const INTERNAL: u8 = 70;
+}
+
+/// How a command ended that did what it was asked for.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The exit code.
+    pub code: u8,
+    /// One line each for standard error.
+    pub notes: Vec<String>,
 }
 
 /// Why a command ended without a result.

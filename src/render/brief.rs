@@ -94,7 +94,10 @@ fn brief(report: &Report, limits: Limits) -> Value {
         "next": next(report, limits),
     });
     if let (Some(verdict), Some(fields)) = (&report.verdict, value.as_object_mut()) {
+        let why: Vec<String> = verdict.reasons.iter().take(limits.findings).map(|reason| limits.cut(&reason.message)).collect();
         fields.insert("verdict".to_owned(), json!(verdict.status));
+        fields.insert("reasons".to_owned(), json!(why));
+        fields.insert("reasons_of".to_owned(), json!(verdict.reasons.len()));
     }
     value
 }
@@ -160,6 +163,8 @@ fn next(report: &Report, limits: Limits) -> Value {
     let (command, paths, why) = match (report.command, report.inputs.len()) {
         (Command::Verify, _) if incomplete => ("heapdiff verify", all, "an input is cut short: take it again"),
         (Command::Verify, _) => ("heapdiff", all, "the inputs are whole"),
+        (Command::Check, 0..2) => ("heapdiff top", all, "shows what there is"),
+        (Command::Check, _) => ("heapdiff trend", all, "shows every type"),
         (Command::Top, _) => ("heapdiff diff", later, "one snapshot shows size, not growth"),
         (Command::Diff, _) => ("heapdiff trend", later, "two snapshots show change, not a leak: take five or more"),
         (Command::Trend, 0..5) => ("heapdiff trend", later, "5 or more snapshots tell more"),

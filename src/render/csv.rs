@@ -1,7 +1,8 @@
 //! Comma-separated values for a spreadsheet: one row a group, one column a figure and input (RFC 4180, lines end in LF).
 //!
 //! The first column says what a row is. `group` and `rest` add up to `total`; `parent` rows are subtotals of a nested grouping, and
-//! `part` and `part-rest` rows break down the row whose id they name in `part_of`.
+//! `part` and `part-rest` rows break down the row whose id they name in `part_of`. `verdict` and `reason` rows have a name and, in
+//! the column of kinds, a code.
 
 use std::borrow::Cow;
 use std::io::{self, Write};
@@ -9,8 +10,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::rows::{self, others, sums};
-use super::{Renderer, Style};
-use crate::report::{Command, Group, Input, Report, Shown, Totals, Trend};
+use super::{Renderer, Style, json};
+use crate::report::{Command, Group, Input, Report, Shown, Totals, Trend, Verdict};
 use crate::text;
 
 /// `--format csv`.
@@ -34,7 +35,8 @@ impl Renderer for Csv {
             sheet.write_group("group", "", group, out)?;
         }
         sheet.write_rest("rest", "", &report.shown, out)?;
-        write_record(&sheet.record("total", "", "TOTAL", &report.totals, None), out)
+        write_record(&sheet.record("total", "", "TOTAL", &report.totals, None), out)?;
+        report.verdict.as_ref().map_or(Ok(()), |verdict| sheet.write_verdict(verdict, out))
     }
 }
 
@@ -104,7 +106,7 @@ impl Sheet {
             retained: report.groups.iter().any(|group| group.retained_size.is_some()),
             allocated: report.groups.iter().any(|group| group.allocated.is_some()),
             change: report.command != Command::Top,
-            trend: report.command == Command::Trend,
+            trend: matches!(report.command, Command::Trend | Command::Check),
         }
     }
 
@@ -133,6 +135,19 @@ impl Sheet {
             self.write_group("part", &group.id, part, out)?;
         }
         self.write_rest("part-rest", &group.id, &breakdown.shown, out)
+    }
+
+    /// The verdict, and below it why: codes in the place of kinds, ids of what they are about.
+    fn write_verdict(&self, verdict: &Verdict, out: &mut dyn Write) -> io::Result<()> {
+        let nothing = Totals::default();
+        write_record(&self.record("verdict", "", &json::word(&verdict.status), &nothing, None), out)?;
+        for reason in &verdict.reasons {
+            let mut record = self.record("reason", "verdict", &reason.message, &nothing, None);
+            record[1] = Field::from(reason.group.as_deref().unwrap_or_default());
+            record[3] = Field::from(reason.code.as_str());
+            write_record(&record, out)?;
+        }
+        Ok(())
     }
 
     fn write_rest(&self, record: &'static str, part_of: &str, shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
@@ -210,8 +225,7 @@ fn trend_fields(trend: &Trend) -> [Field<'static>; TREND.len()] {
 
 /// The word JSON has for a value.
 fn word<T: Serialize>(value: &T) -> Field<'static> {
-    let json = serde_json::to_value(value).unwrap_or_default();
-    Field::Text(Cow::Owned(json.as_str().map_or_else(|| json.to_string(), str::to_owned)))
+    Field::Text(Cow::Owned(json::word(value)))
 }
 
 fn write_inputs(inputs: &[Input], out: &mut dyn Write) -> io::Result<()> {

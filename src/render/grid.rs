@@ -98,6 +98,9 @@ fn columns(report: &Report, rows: &[Row<'_>]) -> Vec<Column> {
     let extra = |title, rank, cell| Column { title, right: true, dispensable: Some(rank), cell };
     let retained = rows.iter().any(|row| row.group.is_some_and(|group| group.retained_size.is_some()));
     let mut columns = match report.command {
+        Command::Check if report.inputs.len() < 2 => {
+            vec![figures("SIZE", last_size), figures("COUNT", |cell| count(cell, last_count))]
+        }
         Command::Top => {
             vec![figures("SIZE", last_size), extra("SHARE", 1, size_share), figures("COUNT", |cell| count(cell, last_count))]
         }
@@ -110,7 +113,7 @@ fn columns(report: &Report, rows: &[Row<'_>]) -> Vec<Column> {
             extra("ADDED", 3, |cell| optional(cell.row.sums.change.added.map(|added| text::count(added.count)))),
             extra("REMOVED", 3, |cell| optional(cell.row.sums.change.removed.map(|removed| text::count(removed.count)))),
         ],
-        Command::Trend => vec![
+        Command::Trend | Command::Check => vec![
             Column { title: "VERDICT", right: false, dispensable: None, cell: verdict },
             figures("GROWTH", size_delta),
             extra("PER STEP", 2, per_step),

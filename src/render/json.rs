@@ -29,6 +29,12 @@ pub(super) fn write_line<T: Serialize + ?Sized>(value: &T, mut out: &mut dyn Wri
     out.write_all(b"\n")
 }
 
+/// The word JSON has for a value.
+pub(super) fn word<T: Serialize>(value: &T) -> String {
+    let json = serde_json::to_value(value).unwrap_or_default();
+    json.as_str().map_or_else(|| json.to_string(), str::to_owned)
+}
+
 /// Writes what JSON allows in a string but a terminal or a build server acts on (DEL, C1, bidirectional controls, `##[error]` …) as
 /// `\u202e`. A reader of the JSON gets the same text: a path can still be opened.
 struct SafeFormatter;

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 
 use super::grid::{Column, grid, keeps_growing};
 use super::rows::Role;
-use super::{Renderer, Style, findings, number, sentences};
+use super::{Renderer, Style, comment, findings, number, sentences};
 use crate::report::{Command, Finding, Report};
 use crate::text;
 
@@ -24,6 +24,9 @@ impl Renderer for Markdown {
 
     fn render(&self, report: &Report, style: &Style, out: &mut dyn Write) -> io::Result<()> {
         let style = &Style { width: NAME_MAX, color: false, ..*style };
+        if report.command == Command::Check {
+            return comment::write(report, style, out);
+        }
         writeln!(out, "### heapdiff: {}\n", title(report))?;
         if report.command == Command::Verify {
             write_inputs(report, style, out)?;
@@ -66,7 +69,7 @@ fn title(report: &Report) -> String {
         Command::Top => "largest types".to_owned(),
         Command::Diff => "change between two snapshots".to_owned(),
         Command::Verify => "inputs".to_owned(),
-        Command::Trend => {
+        Command::Trend | Command::Check => {
             let growing = report.findings.iter().filter(|finding| keeps_growing(finding.verdict)).count();
             let snapshots = text::count(number(report.inputs.len()));
             match growing {
@@ -78,7 +81,7 @@ fn title(report: &Report) -> String {
     }
 }
 
-fn write_finding(report: &Report, finding: &Finding, style: &Style, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write_finding(report: &Report, finding: &Finding, style: &Style, out: &mut dyn Write) -> io::Result<()> {
     let name = cut_code(&findings::name(finding, style), style);
     let facts = escape(&findings::facts(finding).join(", ")).into_owned();
     writeln!(out, "**{}. {}** {name} {facts}", finding.rank, findings::loud(finding.verdict))?;
@@ -135,7 +138,7 @@ fn write_inputs(report: &Report, style: &Style, out: &mut dyn Write) -> io::Resu
     Ok(())
 }
 
-fn write_row(cells: impl Iterator<Item = String>, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write_row(cells: impl Iterator<Item = String>, out: &mut dyn Write) -> io::Result<()> {
     for cell in cells {
         write!(out, "| {cell} ")?;
     }
@@ -150,7 +153,7 @@ fn codes(names: &[String]) -> String {
 }
 
 /// Text of any origin, made safe and cut, as code.
-fn cut_code(raw: &str, style: &Style) -> String {
+pub(super) fn cut_code(raw: &str, style: &Style) -> String {
     code(&style.fit(&style.safe(raw), NAME_MAX))
 }
 
@@ -161,7 +164,7 @@ fn code(safe: &str) -> String {
 }
 
 /// Text that Markdown shows as it is, in a table's cell too.
-fn escape(text: &str) -> Cow<'_, str> {
+pub(super) fn escape(text: &str) -> Cow<'_, str> {
     const MARKUP: [char; 12] = ['|', '`', '<', '>', '&', '*', '_', '[', ']', '\\', '~', '\n'];
     let link = text.contains("://") || text.contains("www.");
     if !link && !text.contains(MARKUP) {

@@ -4,13 +4,18 @@
 //! every piece of text goes through [`text::safe_name`] or, in JSON, is escaped where strings are written.
 
 mod brief;
+mod comment;
 mod csv;
 mod findings;
 mod folded;
+mod github;
+mod gitlab;
 mod grid;
 mod json;
+mod junit;
 mod markdown;
 mod ndjson;
+mod openmetrics;
 mod rows;
 #[cfg(test)]
 mod samples;
@@ -18,6 +23,7 @@ mod sentences;
 mod table;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 use std::io;
 
@@ -34,6 +40,11 @@ pub trait Renderer: Sync {
         false
     }
 
+    /// Whether it shows nothing but the verdict of `check`, so that other commands have no use for it.
+    fn shows_verdicts_only(&self) -> bool {
+        false
+    }
+
     /// Writes the report, the last line's end included. Writes are small: `out` should be buffered.
     ///
     /// # Errors
@@ -45,13 +56,31 @@ pub trait Renderer: Sync {
 const LINE_MAX: usize = 1000;
 
 /// Every output format, in the order help lists them.
-pub static RENDERERS: &[&dyn Renderer] =
-    &[&table::Table, &json::Json, &ndjson::NdJson, &csv::Csv, &markdown::Markdown, &brief::Brief, &folded::Folded];
+pub static RENDERERS: &[&dyn Renderer] = &[
+    &table::Table,
+    &json::Json,
+    &ndjson::NdJson,
+    &csv::Csv,
+    &markdown::Markdown,
+    &brief::Brief,
+    &folded::Folded,
+    &junit::JUnit,
+    &github::GitHub,
+    &gitlab::GitLab,
+    &openmetrics::OpenMetrics,
+];
 
 /// The format of a name.
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static dyn Renderer> {
     RENDERERS.iter().copied().find(|renderer| renderer.name() == name)
+}
+
+/// A value as JSON that is safe to show on a terminal; empty if it has no JSON form.
+pub(crate) fn line<T: serde::Serialize>(value: &T) -> String {
+    let mut out = Vec::new();
+    let written = json::write_line(value, &mut out).is_ok();
+    String::from_utf8(out).ok().filter(|_| written).map_or_else(String::new, |line| line.trim_end().to_owned())
 }
 
 /// The JSON Schema of the report, generated from its types.

@@ -1,8 +1,9 @@
 //! Reports for the tests of renderers, shaped as the analyses shape them: rows, rest and totals add up.
 
 use crate::report::{
-    Allocated, AllocatedAt, Attributed, Breakdown, Change, Command, Finding, Group, Grouping, Input, Member, Moved, Order,
-    OrderBy, Parent, Report, SCHEMA, SCHEMA_VERSION, Shown, Survived, Tool, Totals, Trend, TrendVerdict, Warning,
+    Allocated, AllocatedAt, Attributed, Breakdown, Change, Check, Command, Finding, Group, Grouping, Input, Member, Moved, Order,
+    OrderBy, Parent, Place, Reason, Report, SCHEMA, SCHEMA_VERSION, Shown, Status, Survived, Tool, Totals, Trend, TrendVerdict,
+    Verdict, Warning,
 };
 use crate::stacks::Frame;
 
@@ -207,6 +208,7 @@ fn finding(
         since,
         constant: steps[since..].iter().all(|&step| step == steps[since]),
         slowing: false,
+        runtime: false,
         size_growth: growth,
         size_per_step: steps.iter().map(|step| step * unit).collect(),
         size_growth_total: growth + attributed.iter().map(|group| group.size_growth).sum::<i64>(),
@@ -380,6 +382,54 @@ pub(super) fn verify() -> Report {
     report
 }
 
+fn reason(status: Status, code: &str, message: &str, name: Option<&str>) -> Reason {
+    let text = |text: &str| text.to_owned();
+    Reason {
+        status,
+        code: text(code),
+        message: text(message),
+        group: name.map(|name| format!("object:{name}")),
+        name: name.map(text),
+        finding: None,
+        rule: None,
+    }
+}
+
+/// The ten snapshots of [`trend_report`], which fail: a leak, a budget of a type, one of the heap, and an input that is cut short.
+pub(super) fn check() -> Report {
+    let mut report = Report { command: Command::Check, ..trend_report() };
+    let mut budget = reason(
+        Status::Fail,
+        "max-size",
+        "Map: 167.0 KiB, at most 100.0 KiB allowed (one table of routes, and it has never been larger)",
+        Some("Map"),
+    );
+    budget.rule = Some(Place { file: "heapdiff.toml".to_owned(), line: 12 });
+    let reasons = vec![
+        reason(Status::Fail, "leak", "LeakyItem leaks: +4,500, +533.1 KiB in 9 steps, 4 types in lockstep", Some("LeakyItem")),
+        budget,
+        reason(Status::Fail, "total-max-growth", "the heap: +797.7 KiB, at most +64.0 KiB allowed", None),
+        reason(Status::Inconclusive, "incomplete-input", "snaps/s04.heapsnapshot is cut short", None),
+    ];
+    let checks = [("leak", "no type leaks", Status::Fail), ("max-count", "NotebookModel: at most 0 objects", Status::Pass)];
+    let checks = checks.map(|(code, name, status)| Check { code: code.to_owned(), name: name.to_owned(), status });
+    report.verdict = Some(Verdict { status: Status::Fail, reasons, checks: checks.to_vec() });
+    report.warnings.push(Warning {
+        code: "unused-rule".to_owned(),
+        message: "heapdiff.toml:20: the rule for \"Ghost\" matches no class: none is there, or the name is wrong".to_owned(),
+        input: None,
+    });
+    report
+}
+
+/// One snapshot that passes.
+pub(super) fn check_passed() -> Report {
+    let mut report = Report { command: Command::Check, ..top() };
+    let check = Check { code: "max-count".to_owned(), name: "NotebookModel: at most 0 objects".to_owned(), status: Status::Pass };
+    report.verdict = Some(Verdict { status: Status::Pass, reasons: Vec::new(), checks: vec![check] });
+    report
+}
+
 /// Every sample and what it is called.
 pub(super) fn all() -> Vec<(&'static str, Report)> {
     vec![
@@ -391,5 +441,7 @@ pub(super) fn all() -> Vec<(&'static str, Report)> {
         ("nested", nested()),
         ("stacks", stacks()),
         ("verify", verify()),
+        ("check", check()),
+        ("check-passed", check_passed()),
     ]
 }

@@ -23,6 +23,7 @@ pub(super) fn header(report: &Report, style: &Style) -> Vec<String> {
     match (report.command, report.inputs.as_slice()) {
         (Command::Diff, [before, after]) => pair(before, after, style),
         (Command::Trend, inputs) => series(report, inputs, style),
+        (Command::Check, inputs @ [_, _, ..]) => series(report, inputs, style),
         (_, inputs) => inputs.iter().flat_map(|input| single(input, style)).collect(),
     }
 }
@@ -103,8 +104,12 @@ fn relation(inputs: &[&Input]) -> &'static str {
     }
 }
 
-fn series(report: &Report, inputs: &[Input], style: &Style) -> Vec<String> {
-    let inputs: Vec<&Input> = inputs.iter().collect();
+/// The inputs in a sentence.
+pub(super) fn inputs(report: &Report, style: &Style) -> String {
+    if let [input] = report.inputs.as_slice() {
+        return format!("1 snapshot, {}, {}", style.total_words(input.self_size), objects(input));
+    }
+    let inputs: Vec<&Input> = report.inputs.iter().collect();
     let of = match relation(&inputs) {
         "same process" => " of one process,",
         "different processes" => " of different processes,",
@@ -120,8 +125,13 @@ fn series(report: &Report, inputs: &[Input], style: &Style) -> Vec<String> {
     if let (Some(Some(first)), Some(Some(last))) = (report.totals.self_size.first(), report.totals.self_size.last()) {
         line = format!("{line}, {} {} {}", style.size_words(*first), style.arrow(), style.size_words(*last));
     }
-    let mut lines = text::wrap(line.split(' '), style.width, 2);
-    lines.push(series_names(&names(&inputs, style), style));
+    line
+}
+
+fn series(report: &Report, given: &[Input], style: &Style) -> Vec<String> {
+    let given: Vec<&Input> = given.iter().collect();
+    let mut lines = text::wrap(inputs(report, style).split(' '), style.width, 2);
+    lines.push(series_names(&names(&given, style), style));
     lines
 }
 
@@ -172,7 +182,7 @@ pub(super) fn notes(report: &Report, style: &Style) -> Vec<String> {
             notes.push("Two snapshots show change, not a leak: take five or more and run heapdiff again.".to_owned());
         }
         Command::Trend => trend_notes(report, style, &mut notes),
-        Command::Top | Command::Verify => {}
+        Command::Top | Command::Check | Command::Verify => {}
     }
     notes
 }

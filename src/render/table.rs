@@ -7,7 +7,7 @@ use comfy_table::{CellAlignment, ContentArrangement, TableStyle};
 use super::findings;
 use super::grid::{Column, Grid, Line, grid};
 use super::rows::Role;
-use super::{Renderer, Style, sentences};
+use super::{Renderer, Style, sentences, verdict};
 use crate::report::{Command, Input, Report, TrendVerdict};
 use crate::text;
 
@@ -27,6 +27,9 @@ impl Renderer for Table {
     fn render(&self, report: &Report, style: &Style, out: &mut dyn Write) -> io::Result<()> {
         if report.command == Command::Verify {
             return write_inputs(report, style, out);
+        }
+        if report.command == Command::Check {
+            return verdict::write_screen(report, style, out);
         }
         for line in sentences::header(report, style) {
             writeln!(out, "{}", line.trim_end())?;
@@ -197,6 +200,11 @@ fn paint(line: &str, mark: usize, verdict: Option<TrendVerdict>, style: &Style) 
         Some(TrendVerdict::Suspect) => "33",
         Some(_) | None => return line.to_owned(),
     };
+    painted(line, mark, code, style)
+}
+
+/// Colours the first `mark` bytes of a line.
+pub(super) fn painted(line: &str, mark: usize, code: &str, style: &Style) -> String {
     format!("{}{}", sgr(&line[..mark], code, style), &line[mark..])
 }
 

@@ -1,5 +1,7 @@
 //! Every format against golden files, identities of the figures shown, and names made to do harm.
 
+mod ci;
+
 use std::path::PathBuf;
 
 use super::*;
@@ -27,7 +29,8 @@ fn formats_match_their_golden_files() {
     for (sample, report) in samples::all() {
         golden(&format!("{sample}-table-80.txt"), &rendered("table", &report, &Style::default()));
         golden(&format!("{sample}-table-120.txt"), &rendered("table", &report, &wide));
-        for format in ["json", "ndjson", "csv", "markdown", "brief", "folded"] {
+        for format in RENDERERS.iter().filter(|renderer| renderer.name() != "table" && shows(**renderer, &report)) {
+            let format = format.name();
             golden(&format!("{sample}-{format}.txt"), &rendered(format, &report, &Style::default()));
         }
     }
@@ -35,6 +38,11 @@ fn formats_match_their_golden_files() {
     golden("diff-wide-table-ascii-bytes.txt", &rendered("table", &samples::diff_wide(), &ascii));
     golden("trend-table-ascii-bytes.txt", &rendered("table", &samples::trend_report(), &ascii));
     golden("schema.json", &schema());
+}
+
+/// Whether a format is for a report.
+fn shows(renderer: &dyn Renderer, report: &Report) -> bool {
+    report.verdict.is_some() || !renderer.shows_verdicts_only()
 }
 
 /// Reports at the edges of what an analysis can make.
@@ -143,6 +151,14 @@ fn poisoned(mut report: Report, text: &str) -> Report {
         input.path.clone_from(&text);
         input.warnings.iter_mut().for_each(|warning| warning.message.clone_from(&text));
     }
+    if let Some(verdict) = &mut report.verdict {
+        for reason in &mut verdict.reasons {
+            reason.message.clone_from(&text);
+            reason.name.iter_mut().for_each(|name| name.clone_from(&text));
+            reason.rule.iter_mut().for_each(|place| place.file.clone_from(&text));
+        }
+        verdict.checks.iter_mut().for_each(|check| check.name.clone_from(&text));
+    }
     report.warnings.push(crate::report::Warning { code: "test".to_owned(), message: text, input: None });
     report
 }
@@ -157,7 +173,9 @@ fn hostile_text_reaches_no_output_raw() {
                 let place = || format!("{sample} as {} with {:.60?}", renderer.name(), text);
                 assert_eq!(out.chars().find(|&c| c != '\n' && text::is_unsafe(c)), None, "{}", place());
                 assert!(!out.contains("##[") && !out.contains("##vso["), "{}", place());
-                assert!(out.lines().all(|line| !line.trim_start().starts_with("::")), "{}", place());
+                // Commands are what GitHub's format consists of; its own test reads each of them.
+                let quiet = |line: &str| renderer.name() == "github" || !line.trim_start().starts_with("::");
+                assert!(out.lines().all(quiet), "{}", place());
                 let none = renderer.wants_stacks() && report.groups.is_empty() && out.is_empty();
                 assert!(none || out.ends_with('\n'), "{}", place());
             }
@@ -350,7 +368,10 @@ fn brief_keeps_its_limit() {
 #[test]
 fn formats_have_distinct_names() {
     let names: Vec<&str> = RENDERERS.iter().map(|renderer| renderer.name()).collect();
-    assert_eq!(names, ["table", "json", "ndjson", "csv", "markdown", "brief", "folded"]);
+    assert_eq!(
+        names,
+        ["table", "json", "ndjson", "csv", "markdown", "brief", "folded", "junit", "github", "gitlab", "openmetrics"]
+    );
     assert!(by_name("xml").is_none());
 }
 

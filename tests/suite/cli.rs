@@ -126,8 +126,9 @@ fn verify_names_every_broken_file() {
 
 #[test]
 fn help_fits_80_columns() {
-    for command in [&[][..], &["top"], &["diff"], &["trend"], &["verify"], &["summary"], &["schema"], &["completions"], &["man"]]
-    {
+    let commands =
+        [&["top"][..], &["diff"], &["trend"], &["check"], &["verify"], &["summary"], &["schema"], &["completions"], &["man"]];
+    for command in [&[][..]].iter().chain(&commands) {
         for flag in ["-h", "--help"] {
             let mut args = command.to_vec();
             args.push(flag);

@@ -43,8 +43,29 @@ const REPORTS: &[(&str, &[&str])] = &[
     ("small-verify", &["verify", "tests/golden/inputs/small-1.heapsnapshot", "tests/golden/inputs/small-2.heapsnapshot"]),
 ];
 
-const FORMATS: &[(&str, &str)] =
-    &[("table", "txt"), ("json", "json"), ("ndjson", "ndjson"), ("csv", "csv"), ("markdown", "md"), ("brief", "brief.json")];
+/// Checks whose reports are kept, with their exit codes.
+const CHECKS: &[(&str, i32, &[&str])] = &[
+    ("leak-check", 1, &["check", "fixtures/v8/leak", "--no-config", "-n", "8", "--max", "Session=14", "--max-growth", "8 KiB"]),
+    ("leak-check-short", 4, &["check", "fixtures/v8/leak/s1.heapsnapshot", "fixtures/v8/leak/s2.heapsnapshot", "--no-config"]),
+    (
+        "leak-check-single",
+        0,
+        &["check", "fixtures/v8/leak/s7.heapsnapshot", "--no-config", "-n", "4", "--max", "NotebookModel=0"],
+    ),
+];
+
+/// Formats that show nothing but a verdict.
+const CHECK_FORMATS: &[(&str, &str)] = &[("junit", "junit.xml"), ("github", "github.txt"), ("gitlab", "gitlab.json")];
+
+const FORMATS: &[(&str, &str)] = &[
+    ("table", "txt"),
+    ("json", "json"),
+    ("ndjson", "ndjson"),
+    ("csv", "csv"),
+    ("markdown", "md"),
+    ("brief", "brief.json"),
+    ("openmetrics", "om.txt"),
+];
 
 /// Three snapshots of a made-up process with all kinds of names.
 fn inputs() -> [Vec<u8>; 3] {
@@ -72,15 +93,16 @@ fn reports_are_as_they_were() {
     write_inputs();
     let schema: Value = serde_json::from_str(run(&["schema"]).text()).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
-    for (name, args) in REPORTS {
-        for (format, suffix) in FORMATS {
+    let reports = REPORTS.iter().map(|(name, args)| (name, 0, args, &[][..]));
+    for (name, code, args, more) in reports.chain(CHECKS.iter().map(|(name, code, args)| (name, *code, args, CHECK_FORMATS))) {
+        for (format, suffix) in FORMATS.iter().chain(more) {
             let run = run(&[args, &["--format", format][..]].concat());
-            assert_eq!(run.code, Some(0), "{name} {format}: {}", run.stderr);
+            assert_eq!(run.code, Some(code), "{name} {format}: {}", run.stderr);
             golden(&format!("reports/{name}.{suffix}"), &run.stdout);
             match *format {
                 "table" => golden(&format!("reports/{name}.stderr.txt"), run.stderr.as_bytes()),
                 "json" => {
-                    let report = run.json();
+                    let report: Value = serde_json::from_slice(&run.stdout).unwrap();
                     let errors: Vec<String> = validator.iter_errors(&report).map(|error| error.to_string()).collect();
                     assert!(errors.is_empty(), "{name}: {errors:?}");
                 }
