@@ -228,7 +228,7 @@ pub struct Group {
     pub allocated_at: Option<AllocatedAt>,
 }
 
-/// Where most of a growth was allocated.
+/// Where most of a growth was allocated: of a row's bytes; of a finding's objects, or of its bytes if it is judged by its size.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AllocatedAt {
     /// The stack that gained most, innermost frame first, among those that took the same way through the application's own

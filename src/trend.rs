@@ -225,7 +225,7 @@ impl Trends {
                 size_growth_total: finding.size_growth_total,
                 members: finding.members.iter().map(member).collect(),
                 attributed: finding.attributed.iter().map(attributed).collect(),
-                allocated_at: allocated_at(series, &self.groups_of(finding)),
+                allocated_at: allocated_at(series, &self.groups_of(finding), finding.steps.is_some()),
                 causes: None,
             })
             .collect()

@@ -3,7 +3,7 @@
 use super::grid::{keeps_growing, mean, verdict_name};
 use super::{Style, number, rows};
 use crate::package::is_app;
-use crate::report::{Finding, Report, TrendVerdict};
+use crate::report::{AllocatedAt, Finding, Report, TrendVerdict};
 use crate::stacks::Frame;
 use crate::text;
 
@@ -167,8 +167,17 @@ fn unit(finding: &Finding, style: &Style) -> Vec<String> {
 /// Where the growth was allocated, in one line.
 fn allocated(finding: &Finding, style: &Style) -> Option<String> {
     let at = finding.allocated_at.as_ref()?;
-    let line = format!("   allocated by {} ({})", stack_words(&at.frames, style), text::signed_count(at.count_delta));
-    Some(style.fit(&line, style.width))
+    let figure = format!(" ({})", allocated_words(finding, at, style));
+    let room = style.width.saturating_sub(text::width(&figure));
+    Some(format!("{}{figure}", style.fit(&format!("   allocated by {}", stack_words(&at.frames, style)), room)))
+}
+
+/// How much grew there, in what the finding is judged by: `+4,000 objects`, `+1.1 MiB`.
+pub(super) fn allocated_words(finding: &Finding, at: &AllocatedAt, style: &Style) -> String {
+    match at.size_delta.filter(|_| finding.steps.is_none()) {
+        Some(size) => style.signed_size_words(size),
+        None => format!("{} objects", text::signed_count(at.count_delta)),
+    }
 }
 
 /// The application's frames of a stack, or the innermost one if there are none: `lookup grpc.js:24:15 < handle server.js:9:2`. Safe

@@ -94,7 +94,7 @@ pub(super) fn write_finding(report: &Report, finding: &Finding, style: &Style, o
     }
     if let Some(at) = &finding.allocated_at {
         let stack = cut_code(&findings::stack_words(&at.frames, style), style);
-        write!(out, "\n- allocated by {stack} ({})", escape(&text::signed_count(at.count_delta)))?;
+        write!(out, "\n- allocated by {stack} ({})", escape(&findings::allocated_words(finding, at, style)))?;
     }
     writeln!(out, "\n")
 }

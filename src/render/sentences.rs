@@ -153,7 +153,7 @@ fn series_names(names: &[String], style: &Style) -> String {
 /// A row that grew, and where most of that was allocated. All safe to print.
 pub(super) struct Place {
     pub(super) name: String,
-    /// `+20 of +40`: objects of that way through the program, and of the row.
+    /// `+1.2 KiB of +2.4 KiB`: growth of that way through the program, and of the row.
     pub(super) share: String,
     pub(super) stack: String,
 }
@@ -163,10 +163,13 @@ pub(super) fn places(report: &Report, style: &Style) -> Vec<Place> {
     let rows = report.groups.iter().filter(|_| report.command == Command::Diff);
     rows.filter_map(|row| {
         let at = row.allocated_at.as_ref()?;
-        let all = row.change.count_delta.map_or_else(String::new, |all| format!(" of {}", text::signed_count(all)));
+        let share = match (at.size_delta, row.change.size_delta) {
+            (Some(part), Some(all)) => [part, all].map(|size| style.signed_size(size)),
+            _ => [at.count_delta, row.change.count_delta?].map(text::signed_count),
+        };
         Some(Place {
             name: style.fit(&style.safe(&rows::label(&row.kind, &row.name)), PLACE_NAME_MAX),
-            share: format!("{}{all}", text::signed_count(at.count_delta)),
+            share: share.join(" of "),
             stack: findings::stack_words(&at.frames, style),
         })
     })
