@@ -102,7 +102,7 @@ pub fn report(series: &Series, options: &Options) -> Report {
     let wanted: Vec<usize> = every
         .iter()
         .copied()
-        .filter(|&group| series.groups[group].kind != OUTSIDE)
+        .filter(|&group| options.allocated_between.is_none() || series.groups[group].kind != OUTSIDE)
         .filter(|&group| options.kinds.is_empty() || options.kinds.contains(&series.groups[group].kind))
         .collect();
     let findings = table.findings(&every);
@@ -242,7 +242,7 @@ impl Table<'_> {
             Some(trend) => matches!(trend.verdict, TrendVerdict::Leak | TrendVerdict::Suspect),
             None => self.options.command == Command::Diff && row.sums.growth(self.series) > 0,
         };
-        let allocated_at = grows.then(|| allocated_at(self.series, &row.members)).flatten();
+        let allocated_at = grows.then(|| allocated_at(self.series, &row.members, false)).flatten();
         Group {
             id: id(levels, &row.key),
             key: row.key.iter().map(|name| printable(name)).collect(),

@@ -171,8 +171,24 @@ impl Stacks {
     /// The innermost frame of a stack that is not [native](Frame::is_native); where all are, the innermost.
     #[must_use]
     pub fn site(&self, stack: u32) -> Option<&Frame> {
-        let site = self.sites.get(stack as usize).copied().filter(|&site| site != NOT_TRACKED);
-        self.frames(site.unwrap_or(stack)).next()
+        self.frames(self.site_stack(stack)).next()
+    }
+
+    /// The part of a stack whose innermost frame is its site.
+    fn site_stack(&self, stack: u32) -> u32 {
+        self.sites.get(stack as usize).copied().filter(|&site| site != NOT_TRACKED).unwrap_or(stack)
+    }
+
+    /// A number that is the same for all stacks with the same innermost frame, and no other; 0 for the empty stack.
+    #[must_use]
+    pub fn innermost(&self, stack: u32) -> u32 {
+        self.nodes.get(stack as usize).map_or(0, |node| node.frame.wrapping_add(1))
+    }
+
+    /// A number that is the same for all stacks with the same [site](Self::site), and no other; 0 for the empty stack.
+    #[must_use]
+    pub fn site_frame(&self, stack: u32) -> u32 {
+        self.innermost(self.site_stack(stack))
     }
 
     /// The stacks with other frames in place of those for which `other` gives one; the new number of each, and how many frames were

@@ -4,6 +4,7 @@
 //! strings found from the end of the file, edges not at all (`mapped.rs`). Whatever is not as expected there, and every stream,
 //! is read front to back (`front_to_back`), which accepts any order of sections and knows where an error is.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Read;
 
@@ -19,8 +20,8 @@ use crate::stacks::NOT_TRACKED;
 use document::{Aside, SECTIONS, missing, put_aside};
 use header::Header;
 use samples::{Ids, Sample};
-use tally::Tally;
-use traces::{Recorded, Traces};
+use tally::{Slot, Tally};
+use traces::Traces;
 use verify::Facts;
 
 mod arrays;
@@ -360,61 +361,53 @@ impl Names {
     }
 }
 
-/// A slot of a worker.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    /// First of the header's kinds that has the slot's kind's name: a type may be listed twice.
-    kind: usize,
-    name: u32,
-    detached: bool,
-    stack: u32,
-    tally: usize,
-    slot: usize,
+/// Kind and name of a slot, as a report tells them.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Label<'n> {
+    kind: &'n str,
+    name: Cow<'n, str>,
 }
 
-/// The slots of all workers, those of one kind and name together, in the order of kinds and names; within them in that of stacks.
-fn places(header: &Header, tallies: &[Tally<'_>], names: &Names, recorded: &Recorded) -> Vec<(String, Vec<Place>)> {
-    let first_of = |kind: usize| header.kinds.iter().position(|other| other.name == header.kinds[kind].name).unwrap_or(kind);
-    let first: Vec<usize> = (0..header.kinds.len()).map(first_of).collect();
-    let slots = tallies
-        .iter()
-        .enumerate()
-        .flat_map(|(tally, counted)| counted.slots.iter().enumerate().skip(1).map(move |(slot, found)| (tally, slot, found)));
-    let mut every: Vec<Place> = slots
-        .map(|(tally, slot, found)| Place {
-            kind: first[found.kind()],
-            name: found.name,
-            detached: found.detached(),
-            stack: recorded.stack(found.trace).unwrap_or(NOT_TRACKED),
-            tally,
-            slot,
-        })
-        .collect();
+/// The labels of all slots, sorted, and which of them each slot of each worker has.
+fn labels<'n>(header: &'n Header, tallies: &[Tally<'_>], names: &'n Names) -> (Vec<Label<'n>>, Vec<Vec<usize>>) {
+    let mut slots: Vec<((&str, u32, bool), usize, usize)> = Vec::new();
+    for (tally, counted) in tallies.iter().enumerate() {
+        let untraced = counted.slots.iter().enumerate().skip(1).filter(|(_, found)| found.without_trace().is_none());
+        // A kind may be listed twice.
+        let kind = |found: &Slot| header.kinds[found.kind()].name.as_str();
+        slots.extend(untraced.map(|(slot, found)| ((kind(found), found.name, found.detached()), tally, slot)));
+    }
     // Most slots are put together by their numbers, only the rest by text.
-    every.sort_unstable();
-    let mut groups: Vec<(String, Vec<Place>)> = every
-        .chunk_by(|a, b| (a.kind, a.name, a.detached) == (b.kind, b.name, b.detached))
-        .map(|same| {
-            let (kind, name) = (&header.kinds[same[0].kind], names.get(same[0].name).0);
-            let name = match kind {
-                kind if kind.folded => String::new(),
-                kind if kind.native => native_name(name, same[0].detached),
-                _ => name.to_owned(),
-            };
-            (name, same.to_vec())
-        })
-        .collect();
-    let kind = |places: &[Place]| header.kinds[places[0].kind].name.as_str();
-    groups.sort_by(|(a, in_a), (b, in_b)| (kind(in_a), a).cmp(&(kind(in_b), b)));
-    groups.dedup_by(|(later, in_later), (first, in_first)| {
-        let same = later == first && in_later[0].kind == in_first[0].kind;
-        if same {
-            in_first.append(in_later);
+    slots.sort_unstable();
+    let mut labels: Vec<(Label<'_>, usize, usize)> = Vec::new();
+    let mut from = 0;
+    for same in slots.chunk_by(|a, b| a.0 == b.0) {
+        let (kind, name, detached) = same[0].0;
+        let name = match &header.kinds[tallies[same[0].1].slots[same[0].2].kind()] {
+            kind if kind.folded => Cow::Borrowed(""),
+            kind if kind.native => Cow::Owned(native_name(names.get(name).0, detached)),
+            _ => Cow::Borrowed(names.get(name).0),
+        };
+        labels.push((Label { kind, name }, from, from + same.len()));
+        from += same.len();
+    }
+    labels.sort_unstable();
+    let mut label_of: Vec<Vec<usize>> = tallies.iter().map(|tally| vec![0; tally.slots.len()]).collect();
+    let mut distinct: Vec<Label<'_>> = Vec::with_capacity(labels.len());
+    for (label, from, to) in labels {
+        if distinct.last() != Some(&label) {
+            distinct.push(label);
         }
-        same
-    });
-    groups.iter_mut().for_each(|(_, places)| places.sort_unstable_by_key(|place| place.stack));
-    groups
+        slots[from..to].iter().for_each(|&(_, tally, slot)| label_of[tally][slot] = distinct.len() - 1);
+    }
+    for (tally, label_of) in tallies.iter().zip(&mut label_of) {
+        for (slot, found) in tally.slots.iter().enumerate() {
+            if let Some(other) = found.without_trace() {
+                label_of[slot] = label_of[other];
+            }
+        }
+    }
+    (distinct, label_of)
 }
 
 /// Puts what the workers counted together, now that names are known.
@@ -428,27 +421,31 @@ fn assemble(
     tallies.iter_mut().for_each(Tally::settle);
     let recorded = traces.recorded(names);
     warnings.extend(recorded.warnings(tallies.iter().flat_map(|tally| &tally.slots)));
+    let (labels, label_of) = labels(header, &tallies, names);
+    let mut places: Vec<(usize, u32, usize, usize)> = Vec::new();
+    for (number, (tally, label_of)) in tallies.iter().zip(&label_of).enumerate() {
+        let slots = tally.slots.iter().zip(label_of).enumerate().skip(1);
+        let stack = |found: &Slot| recorded.stack(found.trace).unwrap_or(NOT_TRACKED);
+        places.extend(slots.map(|(slot, (found, &label))| (label, stack(found), number, slot)));
+    }
+    places.sort_unstable();
     let mut group_of: Vec<Vec<u32>> = tallies.iter().map(|tally| vec![u32::MAX; tally.slots.len()]).collect();
     let mut groups: Vec<Group> = Vec::new();
     let mut lacking = Vec::new();
-    for (name, places) in places(header, &tallies, names, &recorded) {
-        for places in places.chunk_by(|a, b| a.stack == b.stack) {
-            let kind = header.kinds[places[0].kind].name.clone();
-            let (mut group, mut lacks) =
-                (Group { kind, name: name.clone(), stack: places[0].stack, count: 0, self_size: 0 }, Moved::default());
-            for place in places {
-                let slot = &tallies[place.tally].slots[place.slot];
-                group.count += slot.count;
-                group.self_size += slot.self_size;
-                lacks.count += slot.lacking.count;
-                lacks.size += slot.lacking.size;
-                group_of[place.tally][place.slot] = u32::try_from(groups.len()).unwrap_or(u32::MAX);
-            }
-            // A slot that all objects have left for those of their stacks is no group.
-            if group.count > 0 {
-                groups.push(group);
-                lacking.push(lacks);
-            }
+    for places in places.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+        let (mut count, mut self_size, mut lacks) = (0, 0, Moved::default());
+        for &(.., tally, slot) in places {
+            let found = &tallies[tally].slots[slot];
+            count += found.count;
+            self_size += found.self_size;
+            lacks.add(found.lacking);
+            group_of[tally][slot] = u32::try_from(groups.len()).unwrap_or(u32::MAX);
+        }
+        // A slot that all objects have left for those of their stacks is no group.
+        if count > 0 {
+            let (Label { kind, name }, stack) = (&labels[places[0].0], places[0].1);
+            groups.push(Group { kind: (*kind).to_owned(), name: name.clone().into_owned(), stack, count, self_size });
+            lacking.push(lacks);
         }
     }
     let odd_id_max = tallies.iter().map(|tally| tally.odd_id_max).max().unwrap_or(0);

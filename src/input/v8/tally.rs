@@ -17,7 +17,7 @@ use crate::scan::Records;
 pub(super) struct Slot {
     /// Kind, with [`DETACHED`] for detached native nodes.
     tag: u16,
-    /// Next slot of the same name, 0 for none.
+    /// Next slot of the same name, 0 for none; of a trace node's slot, that of the same kind and name without one.
     next: u32,
     pub(super) name: u32,
     /// The trace node that allocated its objects; 0 if that is not known or was not asked for.
@@ -43,6 +43,11 @@ impl Slot {
 
     pub(super) fn detached(&self) -> bool {
         self.tag & DETACHED != 0
+    }
+
+    /// The slot of the same kind and name that has no trace node, if it has one itself.
+    pub(super) fn without_trace(&self) -> Option<usize> {
+        (self.trace != 0).then_some(self.next as usize)
     }
 }
 
@@ -285,7 +290,7 @@ impl<'a> Tally<'a> {
     fn branch(&mut self, slot: u32, trace: u32) -> u32 {
         let new = u32::try_from(self.slots.len()).unwrap_or(0);
         let Slot { tag, name, .. } = self.slots[slot as usize];
-        self.push(Slot::new(tag, 0, name, trace));
+        self.push(Slot::new(tag, slot, name, trace));
         self.traced.insert(slot, trace, new);
         new
     }
