@@ -98,7 +98,12 @@ pub fn want<'a>(rows: &[&Options], args: &ReadArgs, frames: &'a Frames) -> Want<
     // What grows is shown with where it was allocated.
     let grows =
         rows.iter().any(|rows| matches!(rows.command, report::Command::Diff | report::Command::Trend | report::Command::Check));
+    // A change is told by what became of each type.
+    let by_stacks_alone = |rows: &&Options| {
+        rows.command == report::Command::Top && !rows.by.is_empty() && rows.by.iter().all(|level| level.is_of_stack())
+    };
     Want {
+        types: rows.is_empty() || !rows.iter().all(by_stacks_alone),
         stacks: grows || by(|level| level.is_of_stack()),
         names: by(|level| *level == Level::Name),
         collapse: args.collapse,

@@ -65,6 +65,8 @@ pub struct Want<'a> {
     pub collapse: bool,
     /// Leave out a last record that is cut in the middle, instead of refusing the input.
     pub allow_truncated: bool,
+    /// Tell the types of a kind apart: not needed where rows go by stacks alone.
+    pub types: bool,
     /// Count only objects allocated in a range of a recording; the others are one group of the kind
     /// [`OUTSIDE`](crate::snapshot::OUTSIDE).
     pub allocated_between: Option<TimeRange>,
@@ -92,6 +94,7 @@ impl Want<'_> {
         names: false,
         collapse: false,
         allow_truncated: false,
+        types: true,
         allocated_between: None,
         drop_frames: None,
         source_maps: None,

@@ -294,6 +294,25 @@ fn changes_by_stack_add_up_to_those_by_class() {
 }
 
 #[test]
+fn rows_by_place_alone_are_sums_of_those_by_type() {
+    for name in TRACKED {
+        let path = text(&corpus(name));
+        for level in ["stack", "site", "function", "script", "package"] {
+            let alone = report(&["top", &path, "--by", level, "-n", "0"]);
+            let by_type = report(&["top", &path, "--by", &format!("{level},kind,name"), "-n", "0"]);
+            let parents = by_type["parents"].as_array().unwrap();
+            let sums = |rows: &[Value]| -> BTreeMap<String, Value> {
+                let outer = rows.iter().filter(|row| row["key"].as_array().unwrap().len() == 1);
+                let values = |row: &Value| ["count", "self_size", "kind", "allocated", "frames"].map(|field| row[field].clone());
+                outer.map(|row| (row["name"].to_string(), Value::from(values(row).to_vec()))).collect()
+            };
+            assert_eq!(sums(alone["groups"].as_array().unwrap()), sums(parents), "{name} {level}");
+            assert_eq!(alone["totals"], by_type["totals"], "{name} {level}");
+        }
+    }
+}
+
+#[test]
 fn what_was_allocated_is_known_by_place_alone() {
     let path = text(&corpus("isolates/ivm-track-s3.heapsnapshot"));
     let by_package = report(&["top", &path, "--by", "package,class", "-n", "0"]);

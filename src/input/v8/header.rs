@@ -239,6 +239,9 @@ impl Header {
     /// kind of their own.
     pub(super) fn wanting(mut self, want: Want<'_>) -> Self {
         self.trace_fields = self.trace_fields.filter(|_| want.stacks || want.verify);
+        if !want.types {
+            self.kinds.iter_mut().for_each(|kind| kind.folded = true);
+        }
         if want.allocated_between.is_some() {
             self.kinds.push(Kind { name: OUTSIDE.to_owned(), folded: true, native: false, even_ids: true });
         }

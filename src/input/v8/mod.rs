@@ -21,7 +21,7 @@ use document::{Aside, SECTIONS, missing, put_aside};
 use header::Header;
 use samples::{Ids, Sample};
 use tally::{Slot, Tally};
-use traces::Traces;
+use traces::{Recorded, Traces};
 use verify::Facts;
 
 mod arrays;
@@ -369,7 +369,7 @@ struct Label<'n> {
 }
 
 /// The labels of all slots, sorted, and which of them each slot of each worker has.
-fn labels<'n>(header: &'n Header, tallies: &[Tally<'_>], names: &'n Names) -> (Vec<Label<'n>>, Vec<Vec<usize>>) {
+fn labels<'n>(header: &'n Header, tallies: &[Tally<'_>], names: &'n Names) -> (Vec<Label<'n>>, Vec<Vec<u32>>) {
     let mut slots: Vec<((&str, u32, bool), usize, usize)> = Vec::new();
     for (tally, counted) in tallies.iter().enumerate() {
         let untraced = counted.slots.iter().enumerate().skip(1).filter(|(_, found)| found.without_trace().is_none());
@@ -392,13 +392,14 @@ fn labels<'n>(header: &'n Header, tallies: &[Tally<'_>], names: &'n Names) -> (V
         from += same.len();
     }
     labels.sort_unstable();
-    let mut label_of: Vec<Vec<usize>> = tallies.iter().map(|tally| vec![0; tally.slots.len()]).collect();
+    let mut label_of: Vec<Vec<u32>> = tallies.iter().map(|tally| vec![0; tally.slots.len()]).collect();
     let mut distinct: Vec<Label<'_>> = Vec::with_capacity(labels.len());
     for (label, from, to) in labels {
         if distinct.last() != Some(&label) {
             distinct.push(label);
         }
-        slots[from..to].iter().for_each(|&(_, tally, slot)| label_of[tally][slot] = distinct.len() - 1);
+        let number = u32::try_from(distinct.len() - 1).unwrap_or(u32::MAX);
+        slots[from..to].iter().for_each(|&(_, tally, slot)| label_of[tally][slot] = number);
     }
     for (tally, label_of) in tallies.iter().zip(&mut label_of) {
         for (slot, found) in tally.slots.iter().enumerate() {
@@ -408,6 +409,37 @@ fn labels<'n>(header: &'n Header, tallies: &[Tally<'_>], names: &'n Names) -> (V
         }
     }
     (distinct, label_of)
+}
+
+/// A slot of a worker, and what it is of.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    label: u32,
+    stack: u32,
+    tally: u32,
+    slot: u32,
+}
+
+/// The slots of all workers by label and stack.
+fn places(labels: usize, tallies: &[Tally<'_>], label_of: &[Vec<u32>], recorded: &Recorded) -> Vec<Place> {
+    let slots = || {
+        (0..).zip(tallies).zip(label_of).flat_map(|((tally, counted), label_of)| {
+            (0..).zip(&counted.slots).zip(label_of).skip(1).map(move |((slot, found), &label)| (tally, slot, found, label))
+        })
+    };
+    // Labels are dense numbers: counted, not compared.
+    let mut next = vec![0; labels + 1];
+    slots().for_each(|(.., label)| next[label as usize + 1] += 1);
+    (1..next.len()).for_each(|label| next[label] += next[label - 1]);
+    let mut places = vec![Place::default(); next[labels]];
+    for (tally, slot, found, label) in slots() {
+        let stack = recorded.stack(found.trace).unwrap_or(NOT_TRACKED);
+        let next = &mut next[label as usize];
+        places[*next] = Place { label, stack, tally, slot };
+        *next += 1;
+    }
+    places.chunk_by_mut(|a, b| a.label == b.label).for_each(<[Place]>::sort_unstable);
+    places
 }
 
 /// Puts what the workers counted together, now that names are known.
@@ -422,19 +454,14 @@ fn assemble(
     let recorded = traces.recorded(names);
     warnings.extend(recorded.warnings(tallies.iter().flat_map(|tally| &tally.slots)));
     let (labels, label_of) = labels(header, &tallies, names);
-    let mut places: Vec<(usize, u32, usize, usize)> = Vec::new();
-    for (number, (tally, label_of)) in tallies.iter().zip(&label_of).enumerate() {
-        let slots = tally.slots.iter().zip(label_of).enumerate().skip(1);
-        let stack = |found: &Slot| recorded.stack(found.trace).unwrap_or(NOT_TRACKED);
-        places.extend(slots.map(|(slot, (found, &label))| (label, stack(found), number, slot)));
-    }
-    places.sort_unstable();
+    let places = places(labels.len(), &tallies, &label_of, &recorded);
     let mut group_of: Vec<Vec<u32>> = tallies.iter().map(|tally| vec![u32::MAX; tally.slots.len()]).collect();
     let mut groups: Vec<Group> = Vec::new();
     let mut lacking = Vec::new();
-    for places in places.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+    for same in places.chunk_by(|a, b| (a.label, a.stack) == (b.label, b.stack)) {
         let (mut count, mut self_size, mut lacks) = (0, 0, Moved::default());
-        for &(.., tally, slot) in places {
+        for &Place { tally, slot, .. } in same {
+            let (tally, slot) = (tally as usize, slot as usize);
             let found = &tallies[tally].slots[slot];
             count += found.count;
             self_size += found.self_size;
@@ -443,7 +470,7 @@ fn assemble(
         }
         // A slot that all objects have left for those of their stacks is no group.
         if count > 0 {
-            let (Label { kind, name }, stack) = (&labels[places[0].0], places[0].1);
+            let (Label { kind, name }, stack) = (&labels[same[0].label as usize], same[0].stack);
             groups.push(Group { kind: (*kind).to_owned(), name: name.clone().into_owned(), stack, count, self_size });
             lacking.push(lacks);
         }
