@@ -113,7 +113,7 @@ fn ends<T: Copy>(values: &[T]) -> Vec<T> {
 fn finding_value(finding: &Finding, limits: Limits) -> Value {
     let style = Style::default();
     let members: Vec<String> = findings::units(finding, &style).iter().take(5).map(|unit| limits.cut(unit)).collect();
-    let allocated_by = finding.allocated_at.as_ref().map(|at| limits.cut(&findings::stack_words(&at.frames, &style)));
+    let allocated_by = finding.allocated_at.as_ref().map(|at| limits.cut(&findings::stack_words(&at.frames, &style, usize::MAX)));
     let mut value = json!({
         "rank": finding.rank,
         "verdict": finding.verdict,
@@ -141,7 +141,10 @@ fn group_value(group: &Group, limits: Limits) -> Value {
             fields.insert("size_delta".to_owned(), json!(delta));
         }
         if let Some(at) = &group.allocated_at {
-            fields.insert("allocated_by".to_owned(), json!(limits.cut(&findings::stack_words(&at.frames, &Style::default()))));
+            fields.insert(
+                "allocated_by".to_owned(),
+                json!(limits.cut(&findings::stack_words(&at.frames, &Style::default(), usize::MAX))),
+            );
         }
         if let Some(trend) = &group.trend {
             fields.insert("verdict".to_owned(), json!(trend.verdict));

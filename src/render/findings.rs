@@ -168,8 +168,9 @@ fn unit(finding: &Finding, style: &Style) -> Vec<String> {
 fn allocated(finding: &Finding, style: &Style) -> Option<String> {
     let at = finding.allocated_at.as_ref()?;
     let figure = format!(" ({})", allocated_words(finding, at, style));
-    let room = style.width.saturating_sub(text::width(&figure));
-    Some(format!("{}{figure}", style.fit(&format!("   allocated by {}", stack_words(&at.frames, style)), room)))
+    let start = "   allocated by ";
+    let room = style.width.saturating_sub(start.len() + text::width(&figure));
+    Some(format!("{start}{}{figure}", stack_words(&at.frames, style, room)))
 }
 
 /// How much grew there, in what the finding is judged by: `+4,000 objects`, `+1.1 MiB`.
@@ -180,9 +181,9 @@ pub(super) fn allocated_words(finding: &Finding, at: &AllocatedAt, style: &Style
     }
 }
 
-/// The application's frames of a stack, or the innermost one if there are none: `lookup grpc.js:24:15 < handle server.js:9:2`. Safe
-/// to print.
-pub(super) fn stack_words(frames: &[Frame], style: &Style) -> String {
+/// The application's frames of a stack, or the innermost one if there are none: `lookup grpc.js:24:15 < handle server.js:9:2`. As many
+/// as fit. Safe to print.
+pub(super) fn stack_words(frames: &[Frame], style: &Style, room: usize) -> String {
     let own: Vec<&Frame> = frames.iter().filter(|frame| is_app(frame)).take(FRAMES_TOLD).collect();
     let told = if own.is_empty() {
         frames.iter().find(|frame| !frame.is_native()).or(frames.first()).into_iter().collect()
@@ -193,7 +194,11 @@ pub(super) fn stack_words(frames: &[Frame], style: &Style) -> String {
         let file = frame.script.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
         style.safe(&Frame { script: file, ..frame.clone() }.text())
     };
-    told.into_iter().map(words).collect::<Vec<_>>().join(" < ")
+    let mut told: Vec<String> = told.into_iter().map(words).collect();
+    while told.len() > 1 && text::width(&told.join(" < ")) > room {
+        told.pop();
+    }
+    style.fit(&told.join(" < "), room)
 }
 
 /// Growth in bytes, or in objects where an input has no sizes.

@@ -48,7 +48,13 @@ impl Renderer for Markdown {
             if i == 0 {
                 writeln!(out, "\nWhere most of the growth was allocated:\n")?;
             }
-            writeln!(out, "- {} {}: {}", code(&place.name), escape(&place.share), cut_code(&place.stack, style))?;
+            writeln!(
+                out,
+                "- {} {}: {}",
+                code(&place.name),
+                escape(&place.share),
+                cut_code(&findings::stack_words(place.frames, style, usize::MAX), style)
+            )?;
         }
         for (i, warning) in super::warnings(report).into_iter().enumerate() {
             if i == 0 {
@@ -93,7 +99,7 @@ pub(super) fn write_finding(report: &Report, finding: &Finding, style: &Style, o
         write!(out, "\n- each unit: {}", codes(&findings::units(finding, style)))?;
     }
     if let Some(at) = &finding.allocated_at {
-        let stack = cut_code(&findings::stack_words(&at.frames, style), style);
+        let stack = cut_code(&findings::stack_words(&at.frames, style, usize::MAX), style);
         write!(out, "\n- allocated by {stack} ({})", escape(&findings::allocated_words(finding, at, style)))?;
     }
     writeln!(out, "\n")

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::grid::{INFLATES, RUNTIME, keeps_growing};
 use super::{Style, findings, number, rows};
 use crate::report::{Command, Finding, Input, OrderBy, Report};
+use crate::stacks::Frame;
 use crate::text;
 
 /// Self size below which the first snapshot of a series is small: a Node.js process right after its start holds 3 to 6 MiB.
@@ -150,16 +151,16 @@ fn series_names(names: &[String], style: &Style) -> String {
         .unwrap_or_else(ends)
 }
 
-/// A row that grew, and where most of that was allocated. All safe to print.
-pub(super) struct Place {
+/// A row that grew, and where most of that was allocated. Name and share are safe to print.
+pub(super) struct Place<'r> {
     pub(super) name: String,
     /// `+1.2 KiB of +2.4 KiB`: growth of that way through the program, and of the row.
     pub(super) share: String,
-    pub(super) stack: String,
+    pub(super) frames: &'r [Frame],
 }
 
 /// Where the first rows of a comparison that grew were allocated; findings tell it themselves.
-pub(super) fn places(report: &Report, style: &Style) -> Vec<Place> {
+pub(super) fn places<'r>(report: &'r Report, style: &Style) -> Vec<Place<'r>> {
     let rows = report.groups.iter().filter(|_| report.command == Command::Diff);
     rows.filter_map(|row| {
         let at = row.allocated_at.as_ref()?;
@@ -170,7 +171,7 @@ pub(super) fn places(report: &Report, style: &Style) -> Vec<Place> {
         Some(Place {
             name: style.fit(&style.safe(&rows::label(&row.kind, &row.name)), PLACE_NAME_MAX),
             share: share.join(" of "),
-            stack: findings::stack_words(&at.frames, style),
+            frames: &at.frames,
         })
     })
     .take(PLACES_MAX)

@@ -46,8 +46,9 @@ impl Renderer for Table {
             if i == 0 {
                 writeln!(out, "\nWhere most of the growth was allocated:")?;
             }
-            let line = format!("  {}  {}  {}", place.name, place.share, place.stack);
-            writeln!(out, "{}", style.fit(&line, style.width).trim_end())?;
+            let start = format!("  {}  {}  ", place.name, place.share);
+            let stack = findings::stack_words(place.frames, style, style.width.saturating_sub(text::width(&start)));
+            writeln!(out, "{}", style.fit(&format!("{start}{stack}"), style.width).trim_end())?;
         }
         let notes = sentences::notes(report, style);
         if !notes.is_empty() {
