@@ -42,7 +42,7 @@ fn formats_match_their_golden_files() {
 
 /// Whether a format is for a report.
 fn shows(renderer: &dyn Renderer, report: &Report) -> bool {
-    report.verdict.is_some() || !renderer.shows_verdicts_only()
+    if report.verdict.is_some() { !renderer.wants_stacks() } else { !renderer.shows_verdicts_only() }
 }
 
 /// Reports at the edges of what an analysis can make.
