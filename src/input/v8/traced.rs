@@ -67,7 +67,6 @@ impl Traced {
     fn place(&self, key: u64) -> usize {
         let mask = self.table.len() - 1;
         // Fibonacci hashing: the middle bits depend on all of the key.
-        #[expect(clippy::cast_possible_truncation, reason = "a hash")]
         let mut at = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & mask;
         while self.table[at].0 != key && self.table[at].0 != 0 {
             at = (at + 1) & mask;
