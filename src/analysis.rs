@@ -119,6 +119,7 @@ pub fn report(series: &Series, options: &Options) -> Report {
         groups: table.groups,
         parents: table.parents,
         findings,
+        alive: None,
         verdict: None,
         warnings: warnings(series).into_iter().chain(without_stacks(series, &options.by)).collect(),
     }
@@ -387,6 +388,12 @@ fn without_stacks(series: &Series, by: &[Level]) -> Vec<Warning> {
 /// A report that says that files are whole.
 #[must_use]
 pub fn verified(series: &Series) -> Report {
+    without_rows(series, Command::Verify)
+}
+
+/// A report about inputs, not about groups.
+#[must_use]
+pub fn without_rows(series: &Series, command: Command) -> Report {
     let every: Vec<usize> = (0..series.groups.len()).collect();
     let mut totals = Sums::of(series, &every).totals(series);
     totals.change = Change::default();
@@ -394,7 +401,7 @@ pub fn verified(series: &Series) -> Report {
         schema: SCHEMA,
         schema_version: SCHEMA_VERSION,
         tool: Tool::THIS,
-        command: Command::Verify,
+        command,
         grouping: Grouping { by: Vec::new(), sizes: "self" },
         inputs: inputs(series),
         shown: Shown { groups: 0, of: 0, rest: totals.clone() },
@@ -402,6 +409,7 @@ pub fn verified(series: &Series) -> Report {
         groups: Vec::new(),
         parents: Vec::new(),
         findings: Vec::new(),
+        alive: None,
         verdict: None,
         warnings: warnings(series),
     }

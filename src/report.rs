@@ -3,6 +3,10 @@
 //! Analyses build it, renderers print it. Its JSON form is the public interface (schema version 1): fields are only ever
 //! added. All integers are bytes or object counts. Arrays that speak of inputs have one entry per input, in the order used.
 
+mod paths;
+
+pub use paths::{Alive, Holder, PathEdge, PathStep};
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -39,6 +43,9 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// How much of everything `groups` shows.
     pub shown: Shown,
+    /// Of `paths`: why the objects are alive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alive: Option<Alive>,
     /// The verdict of `check`; null in other commands.
     pub verdict: Option<Verdict>,
     /// What a reader of the figures has to know.
@@ -71,6 +78,8 @@ pub enum Command {
     Trend,
     /// The gate of a build: `trend` (for one snapshot `top`) with a verdict.
     Check,
+    /// Why objects are kept alive.
+    Paths,
     /// Whether files are whole and consistent.
     Verify,
 }

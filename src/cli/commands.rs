@@ -29,6 +29,7 @@ pub fn run(cli: Cli) -> Result<Outcome, Failure> {
         Some(Command::Top(args)) => top(&args),
         Some(Command::Diff(args)) => diff(&args),
         Some(Command::Trend(args)) => trend(&args),
+        Some(Command::Paths(args)) => super::paths::paths(&args),
         Some(Command::Verify(args)) => verify(&args),
         Some(Command::Summary(args)) => summary(&args),
         Some(Command::Schema) => plain(schema().as_bytes()),

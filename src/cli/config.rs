@@ -51,7 +51,7 @@ pub fn options(command: report::Command, args: &ReportArgs) -> Result<Options, F
     })
 }
 
-fn pattern(flag: &str, pattern: &Option<String>) -> Result<Option<Regex>, Failure> {
+pub(super) fn pattern(flag: &str, pattern: &Option<String>) -> Result<Option<Regex>, Failure> {
     let compile = |pattern: &String| Regex::new(pattern).map_err(|error| Failure::new(exit::USAGE, format!("--{flag}: {error}")));
     pattern.as_ref().map(compile).transpose()
 }

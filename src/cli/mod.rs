@@ -6,6 +6,7 @@ mod check;
 pub mod commands;
 pub mod config;
 pub mod output;
+mod paths;
 pub mod progress;
 
 /// Exit codes, part of the public interface.

@@ -11,6 +11,7 @@ mod bits;
 pub mod devtools;
 mod dominators;
 mod essential;
+pub mod paths;
 mod retained;
 #[cfg(test)]
 mod tests;

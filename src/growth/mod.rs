@@ -25,6 +25,7 @@ use alone::Shape;
 use stats::MannKendall;
 use steps::{Context, Movement};
 use tiers::Tier;
+pub(crate) use tiers::{CLASS as CLASS_TIER, tier};
 
 use crate::report::TrendVerdict;
 

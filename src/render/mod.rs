@@ -15,6 +15,7 @@ mod junit;
 mod markdown;
 mod ndjson;
 mod openmetrics;
+mod paths;
 mod rows;
 #[cfg(test)]
 mod samples;

@@ -81,6 +81,7 @@ fn report(command: Command, inputs: Vec<Input>, groups: Vec<Group>, shown: Shown
         parents: Vec::new(),
         findings: Vec::new(),
         shown,
+        alive: None,
         verdict: None,
         warnings: Vec::new(),
     }
