@@ -80,7 +80,7 @@ pub fn alive(graph: &Graph, options: &Options, old: Option<&std::collections::Ha
         let mut below = words::steps(tree, place.holder.0, &vocabulary).split_off(path.len());
         below.push(words::step(&vocabulary, place.holder.1, &class));
         cut(&mut path, &mut below, options.depth);
-        Holder { instances: place.instances, text: words::line(&path, &below), path, below, routes: place.routes }
+        Holder { instances: place.instances, text: words::line(&[&path[..], &below].concat()), path, below, routes: place.routes }
     };
     let dominators = Dominators::new(graph);
     let retained = retained_sizes(&dominators, &graph.self_size);

@@ -5,6 +5,7 @@
 
 pub mod alive;
 pub mod analysis;
+pub mod causes;
 pub mod cli;
 pub mod error;
 pub mod gate;

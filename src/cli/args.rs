@@ -72,6 +72,9 @@ pub struct Diff {
     pub before: String,
     /// The later snapshot
     pub after: String,
+    /// Tell which places hold what is more than before
+    #[arg(long)]
+    pub why: bool,
     /// Options of every report.
     #[command(flatten)]
     pub report: ReportArgs,
@@ -86,6 +89,9 @@ pub struct Trend {
     /// Order of the snapshots: `auto` goes by object ids within one process, else by a time in the names, else by name
     #[arg(long, value_enum, default_value_t = Order::Auto)]
     pub order: Order,
+    /// Tell what keeps the growth alive: its causes
+    #[arg(long)]
+    pub why: bool,
     /// Options of every report.
     #[command(flatten)]
     pub report: ReportArgs,

@@ -14,6 +14,7 @@ use crate::render::{Renderer, Style, schema};
 use crate::report::{self, OrderBy, Report, Warning};
 use crate::series::Series;
 use crate::text::safe_name;
+use crate::trend::Trends;
 
 /// What is to be said on standard error after a success.
 pub type Notes = Vec<String>;
@@ -59,7 +60,13 @@ fn bare(args: &Trend) -> Result<Notes, Failure> {
     } else {
         args.order.into()
     };
-    analyse(command, &inputs, order, &args.report)
+    if args.why && command == report::Command::Top {
+        return Err(Failure::new(
+            exit::USAGE,
+            "--why tells of growth, which takes several snapshots; for one: heapdiff paths FILE CLASS",
+        ));
+    }
+    analyse(command, &inputs, (order, args.why), &args.report)
 }
 
 fn top(args: &Top) -> Result<Notes, Failure> {
@@ -68,7 +75,7 @@ fn top(args: &Top) -> Result<Notes, Failure> {
         let message = format!("{}: top shows one snapshot, the directory holds {}", safe_name(&args.file), inputs.len());
         return Err(Failure::new(exit::USAGE, message));
     }
-    analyse(report::Command::Top, &inputs, InputOrder::Given, &args.report)
+    analyse(report::Command::Top, &inputs, (InputOrder::Given, false), &args.report)
 }
 
 fn diff(args: &Diff) -> Result<Notes, Failure> {
@@ -76,7 +83,7 @@ fn diff(args: &Diff) -> Result<Notes, Failure> {
     if inputs.len() != 2 {
         return Err(Failure::new(exit::USAGE, "diff compares two snapshots; use trend for directories"));
     }
-    analyse(report::Command::Diff, &inputs, InputOrder::Given, &args.report)
+    analyse(report::Command::Diff, &inputs, (InputOrder::Given, args.why), &args.report)
 }
 
 fn trend(args: &Trend) -> Result<Notes, Failure> {
@@ -84,10 +91,15 @@ fn trend(args: &Trend) -> Result<Notes, Failure> {
     if inputs.len() < 2 {
         return Err(Failure::new(exit::USAGE, "trend needs several snapshots; use top for one"));
     }
-    analyse(report::Command::Trend, &inputs, args.order.into(), &args.report)
+    analyse(report::Command::Trend, &inputs, (args.order.into(), args.why), &args.report)
 }
 
-fn analyse(command: report::Command, inputs: &[load::Candidate], order: InputOrder, args: &ReportArgs) -> Result<Notes, Failure> {
+fn analyse(
+    command: report::Command,
+    inputs: &[load::Candidate],
+    (order, why): (InputOrder, bool),
+    args: &ReportArgs,
+) -> Result<Notes, Failure> {
     let options = config::options(command, args)?;
     let output = config::output(command, &args.output)?;
     let drop_frames = config::drop_frames(&args.read)?;
@@ -96,7 +108,13 @@ fn analyse(command: report::Command, inputs: &[load::Candidate], order: InputOrd
     let progress = Watcher::new(output.quiet);
     let report = in_pool(output.threads, || -> Result<Report, Failure> {
         let series = load::series(inputs, order, want, &progress)?;
-        let report = analysis::report(&series, &options);
+        let report = if why {
+            let mut trends = Trends::of(&series);
+            let others = super::why::explain(&series, &mut trends, &progress)?;
+            Report { other_causes: others, ..analysis::report_with(&series, &options, trends) }
+        } else {
+            analysis::report(&series, &options)
+        };
         matched(&report, &options)?;
         Ok(report)
     })??;

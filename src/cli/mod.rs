@@ -8,6 +8,7 @@ pub mod config;
 pub mod output;
 mod paths;
 pub mod progress;
+mod why;
 
 /// Exit codes, part of the public interface.
 pub mod exit {

@@ -34,12 +34,7 @@ pub(super) fn paths(args: &Paths) -> Result<Notes, Failure> {
         let message = format!("{} is a file: name a class behind the files, or --node ID", safe_name(class));
         return Err(Failure::new(exit::USAGE, message));
     }
-    let options = Options {
-        wanted,
-        limit: args.limit,
-        depth: args.depth,
-        avoid: config::pattern("avoid", &args.avoid)?,
-    };
+    let options = Options { wanted, limit: args.limit, depth: args.depth, avoid: config::pattern("avoid", &args.avoid)? };
     let output = config::output(report::Command::Paths, &args.output)?;
     let inputs = load::expand(files)?;
     if inputs.iter().any(|input| input.path == "-") {
@@ -59,10 +54,7 @@ pub(super) fn paths(args: &Paths) -> Result<Notes, Failure> {
 fn found(series: &Series, options: &Options, progress: &Watcher) -> Result<Report, Failure> {
     let mut report = analysis::without_rows(series, report::Command::Paths);
     let (Some(first), Some(last)) = (series.inputs.first(), series.inputs.last()) else { return Ok(report) };
-    if let Some(other) = series.inputs.iter().find(|input| input.snapshot.format != crate::input::v8::NAME) {
-        let message = format!("{}: paths follow references, which heapdiff reads of V8's snapshots only", safe_name(&other.path));
-        return Err(Failure::new(exit::INPUT, message));
-    }
+    only_v8(series, "paths")?;
     let several = series.inputs.len() > 1;
     let compares = several && first.process.is_some() && first.process == last.process;
     let old = if compares { Some(of_graph(&first.path, progress, |graph| ids(graph, &options.wanted))?) } else { None };
@@ -81,6 +73,16 @@ fn found(series: &Series, options: &Options, progress: &Watcher) -> Result<Repor
     }
     report.alive = Some(alive);
     Ok(report)
+}
+
+/// An error unless references can be read of every input.
+///
+/// # Errors
+/// As said.
+pub(super) fn only_v8(series: &Series, what: &str) -> Result<(), Failure> {
+    let Some(other) = series.inputs.iter().find(|input| input.snapshot.format != crate::input::v8::NAME) else { return Ok(()) };
+    let message = format!("{}: {what} needs references, which heapdiff reads of V8's snapshots only", safe_name(&other.path));
+    Err(Failure::new(exit::INPUT, message))
 }
 
 /// What is computed of a snapshot as a graph.

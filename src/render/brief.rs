@@ -94,7 +94,12 @@ fn brief(report: &Report, limits: Limits) -> Value {
         "next": next(report, limits),
     });
     if let (Some(alive), Some(fields)) = (&report.alive, value.as_object_mut()) {
-        let held: Vec<Value> = alive.holders.iter().take(limits.findings).map(|holder| json!({ "instances": holder.instances, "path": limits.cut(&holder.text) })).collect();
+        let held: Vec<Value> = alive
+            .holders
+            .iter()
+            .take(limits.findings)
+            .map(|holder| json!({ "instances": holder.instances, "path": limits.cut(&holder.text) }))
+            .collect();
         fields.insert("of".to_owned(), json!(limits.cut(&alive.of)));
         fields.insert("instances".to_owned(), json!(alive.instances));
         fields.insert("retained_size".to_owned(), json!(alive.retained_size));
@@ -121,7 +126,11 @@ fn ends<T: Copy>(values: &[T]) -> Vec<T> {
 fn finding_value(finding: &Finding, limits: Limits) -> Value {
     let style = Style::default();
     let members: Vec<String> = findings::units(finding, &style).iter().take(5).map(|unit| limits.cut(unit)).collect();
-    json!({
+    let causes = finding
+        .causes
+        .as_ref()
+        .map(|causes| -> Vec<String> { causes.iter().take(3).map(|cause| limits.cut(&cause.text)).collect() });
+    let mut value = json!({
         "rank": finding.rank,
         "verdict": finding.verdict,
         "name": limits.cut(&findings::name(finding, &style)),
@@ -130,7 +139,11 @@ fn finding_value(finding: &Finding, limits: Limits) -> Value {
         "size_growth_total": finding.size_growth_total,
         "each_unit": members,
         "members_of": finding.members.len(),
-    })
+    });
+    if let (Some(causes), Some(fields)) = (causes, value.as_object_mut()) {
+        fields.insert("causes".to_owned(), json!(causes));
+    }
+    value
 }
 
 fn group_value(group: &Group, limits: Limits) -> Value {

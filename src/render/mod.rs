@@ -4,6 +4,7 @@
 //! every piece of text goes through [`text::safe_name`] or, in JSON, is escaped where strings are written.
 
 mod brief;
+mod causes;
 mod comment;
 mod csv;
 mod findings;

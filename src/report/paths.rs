@@ -76,3 +76,45 @@ pub enum PathEdge {
     /// Any of several names.
     Any,
 }
+
+/// Something that keeps growth alive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Cause {
+    /// What it is.
+    pub kind: CauseKind,
+    /// The path in one line, safe to print.
+    pub text: String,
+    /// From the root to what grows, which is the last step.
+    pub path: Vec<PathStep>,
+    /// Class of what grows there.
+    pub class: String,
+    /// How many objects stand there, per input; empty unless it is a place.
+    pub count: Vec<u64>,
+    /// How many came in each step; empty unless it is a place.
+    pub steps: Vec<i64>,
+    /// Bytes that the place and everything below it gained from the first input to the last; null unless it is a place.
+    pub size_growth: Option<i64>,
+    /// Of a place: objects that it and everything below it gained. Otherwise how many of the objects it holds.
+    pub objects: i64,
+}
+
+/// What keeps growth alive, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CauseKind {
+    /// A container that does not grow itself holds it: where paths to it lead through.
+    Place,
+    /// Holds it, too, from elsewhere.
+    HeldBy,
+    /// Holds it, but is rarely the reason: a list that timers wait in.
+    Bookkeeping,
+}
+
+/// Bytes of the last input that a cause keeps alive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Share {
+    /// What goes away when nothing of the cause is held any more.
+    pub exclusive: u64,
+    /// Its part of what several causes keep alive.
+    pub shared: u64,
+}

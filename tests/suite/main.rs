@@ -13,6 +13,7 @@ mod identities;
 mod meliae;
 mod mutation;
 mod output;
+mod paths;
 mod payload;
 mod reader;
 mod readme;

@@ -11,18 +11,24 @@ const HIDDEN: u8 = 3;
 /// To the prototype of a class.
 const PROTOTYPE: u8 = 6;
 /// To what is true of the class rather than of the instance.
-const CLASS: u8 = 10;
+pub const CLASS: u8 = 10;
 /// From an object to its prototype.
 const PROTO: u8 = 20;
 /// Lists that hold objects without being the reason for it.
-pub(super) const BOOKKEEPING: u8 = 40;
+pub const BOOKKEEPING: u8 = 40;
 /// More for what starts at code or at the engine's own objects.
 pub(super) const FROM_SYSTEM: u8 = 5;
 
-/// From the root to what the user can name: global objects, native objects.
+/// From the root to global objects.
 pub(super) const USER_ROOT: u8 = 1;
+/// From the root to native objects, such as open sockets. What they hold is better told by the program's own way to it, if there is
+/// one: a little less than the way to a global handle.
+pub(super) const NATIVE_ROOT: u8 = 19;
 /// From the root to the lists of the garbage collector.
 pub(super) const GC_ROOTS: u8 = 10;
+
+/// From tables that hold what would live or die without them.
+pub(super) const STRING_TABLE: u8 = 250;
 
 /// The largest cost of a reference.
 pub(super) const COST_MAX: usize = 255;
@@ -75,7 +81,7 @@ pub(super) fn from_gc_list(list: &str) -> u8 {
         "(Global handles)" | "(Traced handles)" => 10,
         // What the code that took the snapshot was looking at.
         "(Stack roots)" | "(Handle scope)" | "C++ native stack roots" => 150,
-        "(Internalized strings)" | "(External strings)" | "(Weak roots)" => 250,
+        "(Internalized strings)" | "(External strings)" | "(Weak roots)" => STRING_TABLE,
         list if list.starts_with("C++ ") => 10,
         _ => 60,
     }

@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::names::{Label, LabelKind, Vocabulary};
-use super::search::{Paths, Search};
+use super::search::{Paths, Search, references};
 use super::tree::ROOT;
 use crate::graph::{Bits, Detachedness, Graph};
 
@@ -38,8 +38,10 @@ pub struct FanOut {
     pub routes: usize,
 }
 
-/// References to parts of an object.
-const PARTS: [&str; 3] = ["elements", "properties", "table"];
+/// Whether what the engine calls so is a part of an object: its backing store.
+pub(crate) fn is_part(name: &str) -> bool {
+    matches!(name, "elements" | "properties" | "table")
+}
 
 /// Finds what holds instances. `avoided` is reached, but nothing through it.
 #[must_use]
@@ -54,25 +56,28 @@ pub fn holders(
     let mut search = Search::new(graph, detachedness, vocabulary);
     search.run(&stops);
     let mut held: Vec<(u32, Label, u32)> = Vec::new();
-    for node in 0..graph.nodes() {
-        if !search.reached(node) || stops(node) {
-            continue;
-        }
-        search.references(node, |label, path, to| {
-            if instances.has(to) {
-                held.push((path, label, to));
+    let mut paths = search.done();
+    let path: Vec<u32> = paths.path.clone();
+    references(
+        graph,
+        detachedness,
+        vocabulary,
+        &mut paths,
+        |to| instances.has(to),
+        |reference| {
+            if !stops(reference.from) {
+                held.push((path[reference.from as usize], reference.label, reference.to));
             }
-        });
-    }
-    let paths = search.done();
+        },
+    );
     let counts = paths.counts();
-    let is_part = |vocabulary: &Vocabulary, path: u32| {
+    let is_store = |vocabulary: &Vocabulary, path: u32| {
         let label = paths.tree.node(path).label;
-        label.kind() == LabelKind::Internal && PARTS.contains(&vocabulary.text(label.name()))
+        label.kind() == LabelKind::Internal && is_part(vocabulary.text(label.name()))
     };
     // The backing store of an array is no holder beside the array.
     for (path, label, _) in &mut held {
-        if label.kind() == LabelKind::Index && is_part(vocabulary, *path) {
+        if label.kind() == LabelKind::Index && is_store(vocabulary, *path) {
             *path = paths.tree.node(*path).parent;
         }
     }
@@ -85,7 +90,7 @@ pub fn holders(
         held.sort_unstable();
         held.dedup();
         let mut at = fan_out(&paths, &counts, path, held.len());
-        while at != ROOT && is_part(vocabulary, at) {
+        while at != ROOT && is_store(vocabulary, at) {
             at = paths.tree.node(at).parent;
         }
         // What many roots hold begins with the first step.

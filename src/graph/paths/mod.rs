@@ -10,8 +10,10 @@ mod tests;
 mod tree;
 pub mod words;
 
+pub use costs::{BOOKKEEPING as BOOKKEEPING_COST, CLASS as CLASS_COST};
+pub(crate) use holders::is_part;
 pub use holders::{FanOut, Holders, holders};
 pub use instances::instances;
 pub use names::{Class, Label, LabelKind, Vocabulary};
-pub use search::{Paths, search};
+pub use search::{Paths, Reference, references, search};
 pub use tree::{NO_PATH, PathNode, PathTree, ROOT};

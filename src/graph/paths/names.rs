@@ -3,9 +3,9 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::costs::NameCost;
+use super::costs::{BOOKKEEPING, NameCost};
 use crate::graph::ordinal;
-use crate::growth::tier;
+use crate::growth::{CLASS_TIER, NATIVE_TIER, is_runtime, tier};
 use crate::snapshot::native_name;
 
 /// Longest name that is told apart from others, in bytes.
@@ -53,7 +53,7 @@ impl Label {
     }
 
     /// One without a name.
-    pub(super) fn bare(kind: LabelKind) -> Self {
+    pub(crate) fn bare(kind: LabelKind) -> Self {
         Self::new(kind, 0)
     }
 
@@ -69,11 +69,11 @@ impl Label {
         self.0 >> 3
     }
 
-    pub(super) fn to_bits(self) -> u32 {
+    pub(crate) fn to_bits(self) -> u32 {
         self.0
     }
 
-    pub(super) fn from_bits(bits: u32) -> Self {
+    pub(crate) fn from_bits(bits: u32) -> Self {
         Self(bits)
     }
 }
@@ -89,6 +89,26 @@ pub struct Class {
     pub tier: u8,
 }
 
+impl Class {
+    /// Whether it is an application's own class.
+    #[must_use]
+    pub fn is_of_application(&self) -> bool {
+        self.tier == CLASS_TIER
+    }
+
+    /// Whether its name says little, so that only the way to it tells two apart.
+    #[must_use]
+    pub fn is_mute(&self) -> bool {
+        self.tier < NATIVE_TIER
+    }
+
+    /// Whether it is what the engine itself adds while a program runs.
+    #[must_use]
+    pub fn is_runtime(&self) -> bool {
+        is_runtime(&self.kind, "")
+    }
+}
+
 /// Names and classes by number, for any number of snapshots.
 #[derive(Debug)]
 pub struct Vocabulary {
@@ -100,12 +120,8 @@ pub struct Vocabulary {
 
 impl Default for Vocabulary {
     fn default() -> Self {
-        let mut vocabulary = Self {
-            names: Vec::new(),
-            name_numbers: HashMap::new(),
-            classes: Vec::new(),
-            class_numbers: HashMap::new(),
-        };
+        let mut vocabulary =
+            Self { names: Vec::new(), name_numbers: HashMap::new(), classes: Vec::new(), class_numbers: HashMap::new() };
         // The name of labels without one.
         vocabulary.name("");
         vocabulary
@@ -114,6 +130,9 @@ impl Default for Vocabulary {
 
 /// The name of the reference from a key of a WeakMap to its value.
 pub(super) const WEAK_MAP_VALUE: &str = "[WeakMap value]";
+/// A list of timers is one list from either end.
+const LIST_BACK: &str = "_idlePrev";
+const LIST_ON: &str = "_idleNext";
 /// What stands for digits and contents in masked names.
 pub(super) const MASK: &str = "#";
 
@@ -131,6 +150,11 @@ impl Vocabulary {
 
     pub(super) fn cost(&self, name: u32) -> NameCost {
         self.names[name as usize].1
+    }
+
+    /// Whether a reference only keeps the books.
+    pub(crate) fn is_bookkeeping(&self, label: Label) -> bool {
+        self.names.get(label.name() as usize).is_some_and(|(_, cost)| cost.named == BOOKKEEPING)
     }
 
     /// The text of a name.
@@ -160,19 +184,19 @@ impl Vocabulary {
     }
 
     /// What labels are ordered by: independent of numbers.
-    pub(super) fn label_order(&self, label: Label) -> (LabelKind, &str) {
+    pub(crate) fn label_order(&self, label: Label) -> (LabelKind, &str) {
         (label.kind(), self.text(label.name()))
     }
 
     /// What classes are ordered by: independent of numbers.
-    pub(super) fn class_order(&self, class: u32) -> (&str, &str) {
+    pub(crate) fn class_order(&self, class: u32) -> (&str, &str) {
         let class = &self.classes[class as usize];
         (&class.text, &class.kind)
     }
 }
 
 /// A function without a name.
-const ANONYMOUS: &str = "(closure)";
+pub(super) const ANONYMOUS: &str = "(closure)";
 
 /// The class of a node as a path names it, by its type and name. Kinds whose names are contents, and those of the engine's own that
 /// are many, are one class each.
@@ -207,6 +231,9 @@ pub(super) fn module_text(file: &str) -> String {
 pub(super) fn mask(name: &str) -> Cow<'_, str> {
     if name.contains(" pair in WeakMap (table @") {
         return WEAK_MAP_VALUE.into();
+    }
+    if name == LIST_BACK {
+        return LIST_ON.into();
     }
     let name = match name.split_once(" / ") {
         Some((number, _)) if !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()) => return MASK.into(),
@@ -280,7 +307,10 @@ mod tests {
     fn classes_keep_their_numbers() {
         assert_eq!(class_text("object", "A7", false), "A7");
         assert_eq!(class_text("native", "<section id=\"w0\">", true), "Detached <section>");
-        assert_eq!(class_text("hidden", "system / NativeContext / http://127.0.0.1:81/x", false), "system / NativeContext / http://#.#.#.#:#/x");
+        assert_eq!(
+            class_text("hidden", "system / NativeContext / http://127.0.0.1:81/x", false),
+            "system / NativeContext / http://#.#.#.#:#/x"
+        );
         assert_eq!(class_text("closure", "", false), "(closure)");
         assert_eq!(class_text("closure", "onMessage", false), "onMessage()");
         assert_eq!(class_text("string", "secret", false), "(string)");

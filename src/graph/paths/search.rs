@@ -6,11 +6,11 @@
 
 use std::collections::HashMap;
 
-use super::costs::{COST_MAX, FROM_SYSTEM, GC_ROOTS, NameCost, USER_ROOT, from_gc_list};
+use super::costs::{COST_MAX, FROM_SYSTEM, GC_ROOTS, NATIVE_ROOT, NameCost, STRING_TABLE, USER_ROOT, from_gc_list};
 use super::names::{Label, LabelKind, MASK, Vocabulary, class_text, mask, module_text};
 use super::tree::{Mixed, NO_PATH, PathTree, ROOT, Step};
 use crate::graph::essential::Rule;
-use crate::graph::{Bits, Detachedness, Edge, EdgeKind, Graph, NodeKind, column};
+use crate::graph::{Bits, Detachedness, Edge, EdgeKind, Graph, NodeKind, column, ordinal};
 
 /// What nothing leads to.
 const UNREACHED: u32 = u32::MAX;
@@ -59,6 +59,57 @@ pub fn search(graph: &Graph, detachedness: &Detachedness, vocabulary: &mut Vocab
     let mut search = Search::new(graph, detachedness, vocabulary);
     search.run(&|_| false);
     search.done()
+}
+
+/// A reference as paths see it.
+#[derive(Debug, Clone, Copy)]
+pub struct Reference {
+    /// Number of the edge.
+    pub number: u32,
+    /// The object it starts at.
+    pub from: u32,
+    /// The object it leads to.
+    pub to: u32,
+    /// What it is called.
+    pub label: Label,
+    /// What it costs to follow it.
+    pub cost: u8,
+    /// It is an entry of the engine's tables of strings.
+    pub is_of_string_table: bool,
+}
+
+/// Tells of every reference that holds what `wanted` says yes to, and starts at what is reached.
+pub fn references(
+    graph: &Graph,
+    detachedness: &Detachedness,
+    vocabulary: &mut Vocabulary,
+    paths: &mut Paths,
+    wanted: impl Fn(u32) -> bool,
+    mut tell: impl FnMut(Reference),
+) {
+    let mut search = Search::new(graph, detachedness, vocabulary);
+    search.tree = std::mem::replace(&mut paths.tree, PathTree::new());
+    (search.path, search.parent, search.label) =
+        (std::mem::take(&mut paths.path), std::mem::take(&mut paths.parent), std::mem::take(&mut paths.label));
+    for from in 0..graph.nodes() {
+        if !search.reached(from) {
+            continue;
+        }
+        let rule = Rule::new(graph, from);
+        let mut source = None;
+        for (at, number) in graph.edge_range(from).enumerate() {
+            let to = graph.to_node[number];
+            if !rule.counts(to, graph.edge_kind[number]) || !wanted(to) {
+                continue;
+            }
+            let (source, entries) = &*source.get_or_insert_with(|| search.source(from));
+            let (label, weight) = search.words.label(graph.edge(number), || entries.label(at));
+            let cost = source.list.unwrap_or(weight).saturating_add(source.more);
+            let is_of_string_table = source.list == Some(STRING_TABLE);
+            tell(Reference { number: ordinal(number), from, to, label, cost, is_of_string_table });
+        }
+    }
+    *paths = search.done();
 }
 
 const BUCKETS: usize = COST_MAX + 1;
@@ -116,19 +167,11 @@ impl<'g, 'v> Search<'g, 'v> {
         self.path[node as usize] != NO_PATH
     }
 
-    /// Tells of every reference that counts: its label, the path node it starts at, and where it leads to.
-    pub(super) fn references(&mut self, node: u32, mut tell: impl FnMut(Label, u32, u32)) {
-        let graph = self.graph;
-        let rule = Rule::new(graph, node);
-        let path = self.path[node as usize];
-        let mut entries = None;
-        for (at, number) in graph.edge_range(node).enumerate() {
-            let to = graph.to_node[number];
-            if rule.counts(to, graph.edge_kind[number]) {
-                let entries = entries.get_or_insert_with(|| if self.is_table(node) { Entries::of(graph, node) } else { Entries::default() });
-                tell(self.words.label(graph.edge(number), || entries.label(at)).0, path, to);
-            }
-        }
+    /// What a node means for the costs and labels of its references.
+    fn source(&mut self, node: u32) -> (Source, Entries) {
+        let source = Source::of(self, node);
+        let entries = if source.is_table { Entries::of(self.graph, node) } else { Entries::default() };
+        (source, entries)
     }
 
     pub(super) fn done(self) -> Paths {
@@ -151,9 +194,13 @@ impl<'g, 'v> Search<'g, 'v> {
             let kind = graph.kind_of(edge.to);
             let is_global = edge.kind == EdgeKind::Shortcut && kind == NodeKind::Object;
             has_global |= is_global;
-            let is_gc = kind == NodeKind::Synthetic && graph.name_of(edge.to) == GC_ROOTS_NAME;
+            let cost = match kind {
+                NodeKind::Synthetic if graph.name_of(edge.to) == GC_ROOTS_NAME => GC_ROOTS,
+                NodeKind::Synthetic | NodeKind::Native => NATIVE_ROOT,
+                _ => USER_ROOT,
+            };
             let name = if is_global { self.words.vocabulary.name(GLOBAL) } else { 0 };
-            self.offer(edge.to, u32::from(if is_gc { GC_ROOTS } else { USER_ROOT }), graph.root, Label::new(LabelKind::Root, name));
+            self.offer(edge.to, u32::from(cost), graph.root, Label::new(LabelKind::Root, name));
         }
         if !has_global {
             self.start_at_contexts();
@@ -211,9 +258,7 @@ impl<'g, 'v> Search<'g, 'v> {
         let (path, known) = (self.path[from as usize], self.path[self.parent[to as usize] as usize]);
         let old = Label::from_bits(self.label[to as usize]);
         path < known
-            || path == known
-                && label != old
-                && self.words.vocabulary.label_order(label) < self.words.vocabulary.label_order(old)
+            || path == known && label != old && self.words.vocabulary.label_order(label) < self.words.vocabulary.label_order(old)
     }
 
     /// Gives nodes of equal cost their path nodes.
@@ -257,8 +302,7 @@ impl<'g, 'v> Search<'g, 'v> {
     fn expand(&mut self, node: u32, cost: u32) {
         let graph = self.graph;
         let rule = Rule::new(graph, node);
-        let source = Source::of(self, node);
-        let entries = if source.is_table { Entries::of(graph, node) } else { Entries::default() };
+        let (source, entries) = self.source(node);
         for (at, number) in graph.edge_range(node).enumerate() {
             let to = graph.to_node[number];
             if !rule.counts(to, graph.edge_kind[number]) || self.path[to as usize] != NO_PATH {

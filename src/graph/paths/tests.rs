@@ -50,8 +50,13 @@ fn the_cheapest_path_is_taken_not_the_shortest() {
 fn values_of_a_weak_map_are_held_by_their_keys() {
     const ENTRY: &str = "2 / part of key (Key @5) -> value (Value @7) pair in WeakMap (table @9)";
     let nodes = [("object", "Key", 8), ("object", "Value", 8), ("array", "", 8), ("object", "WeakMap", 8)];
-    let references =
-        [(1, Property, "key", 2), (1, Property, "map", 5), (5, Internal, "table", 4), (2, Internal, ENTRY, 3), (4, Internal, ENTRY, 3)];
+    let references = [
+        (1, Property, "key", 2),
+        (1, Property, "map", 5),
+        (5, Internal, "table", 4),
+        (2, Internal, ENTRY, 3),
+        (4, Internal, ENTRY, 3),
+    ];
     let mut graph = program(&nodes, &references);
     let name = (0..graph.strings.count()).find(|&string| graph.strings.get(string) == ENTRY).unwrap();
     graph.ephemerons = vec![crate::graph::Ephemeron { name, table: graph.id.get(4), pair: 0 }];
@@ -160,7 +165,8 @@ fn long_chains_and_wide_fans_are_few_path_nodes() {
 #[test]
 fn depth_and_number_of_names_are_bounded() {
     // Classes that alternate in no short period.
-    let classes: Vec<String> = (0..200_u32).map(|at| format!("Class{}", char::from(b'A' + u8::try_from(at * at % 23).unwrap()))).collect();
+    let classes: Vec<String> =
+        (0..200_u32).map(|at| format!("Class{}", char::from(b'A' + u8::try_from(at * at % 23).unwrap()))).collect();
     let nodes: Vec<Node<'_>> = classes.iter().map(|class| ("object", class.as_str(), 8)).collect();
     let references: Vec<Reference<'_>> = (1..=200).map(|node| (node, Property, "down", node + 1)).collect();
     let mut vocabulary = Vocabulary::default();
@@ -168,7 +174,9 @@ fn depth_and_number_of_names_are_bounded() {
     assert!(paths.tree.nodes.iter().all(|node| node.depth <= 64) && paths.tree.nodes.iter().any(|node| node.depth == 64));
     assert_eq!(paths.counts().iter().sum::<u64>(), 202);
 
-    let names: Vec<String> = (0..300_u32).map(|at| format!("{}{}", char::from(b'a' + u8::try_from(at % 26).unwrap()), "x".repeat(at as usize / 26))).collect();
+    let names: Vec<String> = (0..300_u32)
+        .map(|at| format!("{}{}", char::from(b'a' + u8::try_from(at % 26).unwrap()), "x".repeat(at as usize / 26)))
+        .collect();
     let nodes = vec![("object", "Object", 8); 300];
     let references: Vec<Reference<'_>> = (0..).zip(&names).map(|(at, name)| (1, Property, name.as_str(), at + 2)).collect();
     let paths = found(&program(&nodes, &references), &mut vocabulary);
@@ -182,7 +190,14 @@ fn periods_are_folded_when_they_come_a_third_time() {
     let of = |times: usize| {
         let nodes: Vec<Node<'_>> = (0..2 * times).map(|at| ("object", if at % 2 == 0 { "Object" } else { "Array" }, 8)).collect();
         let references: Vec<Reference<'_>> = (0..2 * times)
-            .map(|at| (ordinal(at + 1), if at % 2 == 0 { Property } else { Element }, if at % 2 == 0 { "7" } else { "1" }, ordinal(at + 2)))
+            .map(|at| {
+                (
+                    ordinal(at + 1),
+                    if at % 2 == 0 { Property } else { Element },
+                    if at % 2 == 0 { "7" } else { "1" },
+                    ordinal(at + 2),
+                )
+            })
             .collect();
         found(&program(&nodes, &references), &mut Vocabulary::default()).counts()
     };
@@ -303,7 +318,7 @@ fn holders_are_independent_of_one_another() {
     let found = holders(&graph, &detachedness, &mut vocabulary, &instances(&graph, &detachedness, "Leak"), |_| false);
     let words = |place: &FanOut| {
         let path = steps(&found.paths.tree, place.at, &vocabulary);
-        (place.instances, line(&path, &[words::step(&vocabulary, place.holder.1, "Leak")]), place.routes)
+        (place.instances, line(&[&path[..], &[words::step(&vocabulary, place.holder.1, "Leak")]].concat()), place.routes)
     };
     let places: Vec<_> = found.places.iter().map(words).collect();
     let expected =

@@ -129,11 +129,12 @@ impl PathTree {
             chain[at] != ROOT && node.label == label && node.class == class
         };
         // A period of two or three, repeated twice: what is entered stands there one and two periods above.
-        (2..=3).find(|&period| {
-            let between = (0..period - 1).all(|at| alike(chain[at], chain[at + period]));
-            is_step(period - 1) && is_step(2 * period - 1) && between
-        })
-        .map(|period| chain[period - 1])
+        (2..=3)
+            .find(|&period| {
+                let between = (0..period - 1).all(|at| alike(chain[at], chain[at + period]));
+                is_step(period - 1) && is_step(2 * period - 1) && between
+            })
+            .map(|period| chain[period - 1])
     }
 
     /// The path nodes from below the root down to one.

@@ -1,6 +1,6 @@
 //! Paths as a person writes them: `globalThis.__registry.conns[x]`.
 
-use super::names::{Label, LabelKind, MASK, Vocabulary, WEAK_MAP_VALUE};
+use super::names::{ANONYMOUS, Label, LabelKind, MASK, Vocabulary, WEAK_MAP_VALUE};
 use super::search::{CONTEXT, GC_ROOTS_NAME, GLOBAL};
 use super::tree::PathTree;
 use crate::report::{PathEdge, PathStep};
@@ -78,12 +78,23 @@ pub fn pieces_below(path: &[PathStep], arrow: &str) -> Vec<String> {
     pieces.done()
 }
 
-/// A path and its end in one line.
+/// A whole path, its last class behind an arrow.
 #[must_use]
-pub fn line(path: &[PathStep], below: &[PathStep]) -> String {
-    let mut pieces = pieces(path);
-    pieces.extend(pieces_below(below, "→"));
-    pieces.join(" ")
+pub fn pieces_to(path: &[PathStep], arrow: &str) -> Vec<String> {
+    match path.len().checked_sub(1) {
+        Some(last) if begin(path) < last => {
+            let mut pieces = pieces(&path[..last]);
+            pieces.extend(pieces_below(&path[last..], arrow));
+            pieces
+        }
+        _ => pieces(path),
+    }
+}
+
+/// A path in one line.
+#[must_use]
+pub fn line(path: &[PathStep]) -> String {
+    pieces_to(path, "→").join(" ")
 }
 
 /// The first step that is said: the last module, or what the roots and the collector's lists lead to.
@@ -141,12 +152,13 @@ impl Pieces {
             PathEdge::Property if step.name.starts_with("<symbol") => self.piece.push_str(&format!("[{}]", step.name)),
             PathEdge::Property => self.piece.push_str(&format!("[\"{}\"]", step.name)),
             PathEdge::Internal if step.name == WEAK_MAP_VALUE => self.piece.push_str(WEAK_MAP_VALUE),
-            PathEdge::Internal if PARTS.contains(&step.name.as_str()) => {}
+            PathEdge::Internal if is_part(step) => {}
             PathEdge::Internal | PathEdge::Root => self.said(&format!("-{}-", step.name)),
         }
-        if step.edge == PathEdge::Property && step.class.strip_suffix("()") == Some(&step.name) {
+        let is_called = || step.class == ANONYMOUS || step.class.strip_suffix("()") == Some(&step.name);
+        if step.edge == PathEdge::Property && is_identifier(&step.name) && is_called() {
             self.piece.push_str("()");
-        } else if last || !MUTE.contains(&step.class.as_str()) {
+        } else if last && !is_part(step) || !MUTE.contains(&step.class.as_str()) {
             self.said(&step.class);
             self.end();
         }
@@ -179,6 +191,11 @@ impl Pieces {
         self.end();
         self.done
     }
+}
+
+/// Whether a step leads to a part of an object: its backing store, a function's context.
+fn is_part(step: &PathStep) -> bool {
+    step.edge == PathEdge::Internal && PARTS.contains(&step.name.as_str())
 }
 
 /// Said of what stands for many objects of a class.
