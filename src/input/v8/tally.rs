@@ -327,10 +327,10 @@ impl IdentityTally<'_> {
     fn add(&mut self, (batch, odd_id_max): (Batch<'_>, u64), records: &Records, slot_of: &[u32], slots: &mut [Slot]) {
         // One column after the other: each loop is short, and its data is in the cache.
         let mask = self.stride * 2 - 1;
-        for (i, &id) in records.id.iter().enumerate() {
-            if id & mask == 1 {
-                self.sample.push((id, slot_of[i], records.name[i]));
-            }
+        // Few batches have an id of the sample: that is found out without a branch an id.
+        if records.id.iter().fold(false, |any, &id| any | (id & mask == 1)) {
+            let sampled = (0..).zip(&records.id).filter(|&(_, id)| id & mask == 1);
+            self.sample.extend(sampled.map(|(i, &id): (usize, _)| (id, slot_of[i], records.name[i])));
         }
         if let Some(ids) = &mut self.ids {
             ids.insert_odd(batch);
