@@ -1,6 +1,6 @@
 //! Why objects are alive: the report of `paths`.
 
-use crate::graph::paths::{FanOut, Vocabulary, holders, instances, words};
+use crate::graph::paths::{FanOut, Label, LabelKind, Vocabulary, holders, instances, words};
 use crate::graph::{Bits, Detachedness, Dominators, Graph, retained_by_group, retained_sizes};
 use crate::report::{Alive, Holder, PathStep};
 use crate::text::safe_name;
@@ -78,7 +78,12 @@ pub fn alive(graph: &Graph, options: &Options, old: Option<&std::collections::Ha
         let tree = &held.paths.tree;
         let mut path = words::steps(tree, place.at, &vocabulary);
         let mut below = words::steps(tree, place.holder.0, &vocabulary).split_off(path.len());
-        below.push(words::step(&vocabulary, place.holder.1, &class));
+        if path.is_empty() && below.is_empty() {
+            // The roots themselves.
+            path.push(words::step(&vocabulary, Label::bare(LabelKind::Root), &class));
+        } else {
+            below.push(words::step(&vocabulary, place.holder.1, &class));
+        }
         cut(&mut path, &mut below, options.depth);
         Holder { instances: place.instances, text: words::line(&[&path[..], &below].concat()), path, below, routes: place.routes }
     };

@@ -50,9 +50,15 @@ impl Last<'_> {
         let graph = self.graph;
         let whole = wholes(merged, vocabulary);
         let mut incoming = Incoming::default();
+        // Strings are referred to by many: they tell only where nothing but a table holds them.
+        let tells = |node: u32| {
+            let grows = growing.grows[node as usize] && growing.place[node as usize] != NONE;
+            grows && (!is_text(merged, node, vocabulary) || is_in_string_table(merged, node, vocabulary))
+        };
+        let telling: Vec<bool> = (0..).take(merged.nodes.len()).map(tells).collect();
         let grows = |object: u32| match node[object as usize] {
             NONE => false,
-            node => growing.grows[node as usize] && growing.place[node as usize] != NONE,
+            node => telling[node as usize],
         };
         references(graph, self.detachedness, vocabulary, &mut self.paths, grows, |reference: Reference| {
             let (from, to) = (node[reference.from as usize], node[reference.to as usize]);
@@ -81,6 +87,9 @@ impl Last<'_> {
     ///
     /// `causes` lists the causes; at most [`CAUSES_MAX`] are looked at.
     pub(crate) fn shares(&mut self, cause_of: &[u32], causes: &[u32], vocabulary: &mut Vocabulary) -> BTreeMap<u32, Share> {
+        if causes.is_empty() {
+            return BTreeMap::new();
+        }
         let graph = self.graph;
         let causes = &causes[..causes.len().min(CAUSES_MAX)];
         let mut members: Vec<Vec<u32>> = vec![Vec::new(); causes.len()];
@@ -184,9 +193,7 @@ impl Incoming {
         for same in self.between.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
             let (target, source, _) = same[0];
             let half = same.len() as u64 * 2 >= u64::try_from(merged.growth(target)).unwrap_or(u64::MAX);
-            // Strings are referred to by many. Those found in a table only belong to what refers to them.
-            let text = is_text(merged, source, vocabulary)
-                || is_text(merged, target, vocabulary) && !is_in_string_table(merged, target, vocabulary);
+            let text = is_text(merged, source, vocabulary);
             if half && !text {
                 joined.join(growing.place[target as usize], source);
             }

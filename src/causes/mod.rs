@@ -8,12 +8,14 @@ mod flips;
 mod last;
 mod merge;
 mod places;
+#[cfg(test)]
+mod tests;
 mod told;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
-use crate::graph::paths::{NO_PATH, PathNode, Paths, Vocabulary, search};
+use crate::graph::paths::{Mixed, NO_PATH, PathNode, Paths, Vocabulary, search};
 use crate::graph::{Detachedness, Graph};
 use crate::growth::Rule;
 use crate::snapshot::{Runtime, native_name};
@@ -46,8 +48,8 @@ pub fn census(
     let paths = search(graph, detachedness, vocabulary);
     let nodes = paths.tree.nodes.clone();
     let mut census = Census { count: vec![0; nodes.len()], size: vec![0; nodes.len()], groups: Vec::new(), nodes };
-    let mut names: HashMap<(u8, u32, bool), Option<u32>> = HashMap::new();
-    let mut of_groups: BTreeMap<(u32, u32), u64> = BTreeMap::new();
+    let mut names: HashMap<(u8, u32, bool), Option<u32>, Mixed> = HashMap::default();
+    let mut of_groups: HashMap<(u32, u32), u64, Mixed> = HashMap::default();
     for (node, &path) in (0..).zip(&paths.path).filter(|(_, path)| **path != NO_PATH) {
         census.count[path as usize] += 1;
         census.size[path as usize] += graph.self_size.get(node);
@@ -69,6 +71,7 @@ pub fn census(
         }
     }
     census.groups = of_groups.into_iter().map(|((path, group), count)| (path, group, count)).collect();
+    census.groups.sort_unstable();
     (census, paths)
 }
 
@@ -119,7 +122,7 @@ impl Causes {
         places::join_alike(&merged, &growing, &mut joined, &vocabulary);
         incoming.join(&merged, &growing, &mut joined, &vocabulary);
         let held = incoming.held(&merged, &growing, &joined, &vocabulary);
-        let mut causes = causes(&merged, &growing, &joined, held);
+        let mut causes = causes(&merged, &growing, &joined, held, &vocabulary);
         let order: Vec<u32> = causes.iter().map(|(cause, _)| *cause).collect();
         let cause_of: Vec<u32> = (0..)
             .zip(&growing.place)
@@ -134,7 +137,7 @@ impl Causes {
 }
 
 /// The causes with the place that stands for each, those of most bytes first.
-fn causes(merged: &Merged, growing: &Growing, joined: &Joined, held: Vec<Held>) -> Vec<(u32, Cause)> {
+fn causes(merged: &Merged, growing: &Growing, joined: &Joined, held: Vec<Held>, vocabulary: &Vocabulary) -> Vec<(u32, Cause)> {
     let mut bytes: BTreeMap<u32, i64> = BTreeMap::new();
     for (node, &place) in merged.nodes.iter().zip(&growing.place).filter(|(_, place)| **place != NONE) {
         let sum = bytes.entry(place).or_default();
@@ -155,7 +158,10 @@ fn causes(merged: &Merged, growing: &Growing, joined: &Joined, held: Vec<Held>) 
     }
     for cause in causes.values_mut() {
         cause.places.sort_by_key(|&place| (Reverse(of_place(place)), place));
-        cause.held.sort_by_key(|held| (held.bookkeeping, Reverse(held.objects), held.from, held.to));
+        cause.held.sort_by(|a, b| {
+            let order = |held: &Held| (held.bookkeeping, Reverse(held.objects), held.from, held.to);
+            order(a).cmp(&order(b)).then_with(|| vocabulary.label_order(a.label).cmp(&vocabulary.label_order(b.label)))
+        });
     }
     let mut causes: Vec<(u32, Cause)> = causes.into_iter().collect();
     causes.sort_by_key(|(place, cause)| (Reverse(cause.size_growth), *place));

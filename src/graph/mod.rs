@@ -14,7 +14,7 @@ mod essential;
 pub mod paths;
 mod retained;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod wide;
 
 pub use bits::Bits;

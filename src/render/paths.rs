@@ -62,6 +62,9 @@ fn lines(holder: &Holder, widest: usize, style: &Style) -> Vec<String> {
     let margin = widest + 2;
     let room = style.width.saturating_sub(margin);
     let laid = |pieces: &[String], tail: &str, indent: usize| -> Vec<String> {
+        if pieces.is_empty() {
+            return Vec::new();
+        }
         let pieces: Vec<String> = pieces.iter().map(|piece| style.fit(&style.safe(piece), room.saturating_sub(INDENT))).collect();
         let mut lines = text::wrap(pieces.iter().map(String::as_str), room.saturating_sub(indent), INDENT - indent);
         match lines.last_mut() {
@@ -70,7 +73,8 @@ fn lines(holder: &Holder, widest: usize, style: &Style) -> Vec<String> {
         }
         lines.iter().map(|line| format!("{:indent$}{line}", "")).collect()
     };
-    let mut lines = laid(&pieces(&holder.path), FAN_OUT, 0);
+    let fan_out = if holder.below.is_empty() { "" } else { FAN_OUT };
+    let mut lines = laid(&pieces(&holder.path), fan_out, 0);
     let routes = match holder.routes {
         0 => String::new(),
         1 => "  (+1 route)".to_owned(),

@@ -158,7 +158,7 @@ impl Pieces {
         let is_called = || step.class == ANONYMOUS || step.class.strip_suffix("()") == Some(&step.name);
         if step.edge == PathEdge::Property && is_identifier(&step.name) && is_called() {
             self.piece.push_str("()");
-        } else if last && !is_part(step) || !MUTE.contains(&step.class.as_str()) {
+        } else if last && !is_store(step) || !MUTE.contains(&step.class.as_str()) {
             self.said(&step.class);
             self.end();
         }
@@ -196,6 +196,11 @@ impl Pieces {
 /// Whether a step leads to a part of an object: its backing store, a function's context.
 fn is_part(step: &PathStep) -> bool {
     step.edge == PathEdge::Internal && PARTS.contains(&step.name.as_str())
+}
+
+/// Whether a step leads to an object's backing store.
+fn is_store(step: &PathStep) -> bool {
+    step.edge == PathEdge::Internal && super::is_part(&step.name)
 }
 
 /// Said of what stands for many objects of a class.
