@@ -34,6 +34,14 @@ pub struct Options {
     pub kinds: Vec<String>,
 }
 
+impl Options {
+    /// All rows by class, as a command shows them.
+    #[must_use]
+    pub fn new(command: Command) -> Self {
+        Self { command, by: vec![Level::Class], limit: 0, sort: None, focus: None, ignore: None, kinds: Vec::new() }
+    }
+}
+
 /// What rows can be ordered by, largest first except for the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sort {

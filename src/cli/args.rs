@@ -47,6 +47,8 @@ pub enum Command {
     Verify(Verify),
     /// Write a summary: kilobytes that stand for a snapshot in later comparisons
     Summary(Summary),
+    /// Copy a snapshot without the contents of its strings
+    Anonymize(Anonymize),
     /// Print the JSON Schema of the report
     Schema,
     /// Print a completion script for a shell
@@ -216,6 +218,22 @@ pub struct Summary {
     /// Number of threads; all processors unless given
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+}
+
+/// Arguments of `anonymize`.
+#[derive(Debug, Args)]
+pub struct Anonymize {
+    /// A V8 snapshot
+    pub file: String,
+    /// The copy; - for standard output
+    pub copy: String,
+    /// Also hash the names that the program gave its classes, functions, scripts and properties, with a key: the same key gives
+    /// the same names in every snapshot
+    #[arg(long, value_name = "KEY")]
+    pub hash_names: Option<String>,
+    /// No progress on standard error
+    #[arg(short, long)]
+    pub quiet: bool,
 }
 
 /// Arguments of `completions`.

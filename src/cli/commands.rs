@@ -6,7 +6,7 @@ use super::args::{Cli, Command, Diff, Order, ReportArgs, Summary, Top, Trend, Ve
 use super::config::{self, Output};
 use super::output::{self, OutputFile};
 use super::progress::Watcher;
-use super::{Failure, Outcome, check, exit};
+use super::{Failure, Outcome, anonymize, check, exit};
 use crate::analysis::{self, Options};
 use crate::input::Want;
 use crate::load::{self, InputOrder, Loaded};
@@ -33,6 +33,7 @@ pub fn run(cli: Cli) -> Result<Outcome, Failure> {
         Some(Command::Paths(args)) => super::paths::paths(&args),
         Some(Command::Verify(args)) => verify(&args),
         Some(Command::Summary(args)) => summary(&args),
+        Some(Command::Anonymize(args)) => anonymize::anonymize(&args).map(|()| Notes::new()),
         Some(Command::Schema) => plain(schema().as_bytes()),
         Some(Command::Completions(args)) => {
             let mut script = Vec::new();

@@ -26,6 +26,7 @@ use alone::Shape;
 use stats::MannKendall;
 use steps::{Context, Movement};
 use tiers::Tier;
+pub use tiers::is_public_name;
 pub(crate) use tiers::{CLASS as CLASS_TIER, NATIVE as NATIVE_TIER, is_runtime, tier};
 
 use crate::report::TrendVerdict;

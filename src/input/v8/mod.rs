@@ -22,6 +22,7 @@ use tally::Tally;
 use traces::{Recorded, Traces};
 use verify::Facts;
 
+mod anonymize;
 mod document;
 mod graph;
 mod header;
@@ -81,6 +82,8 @@ impl InputFormat for V8 {
         front_to_back(&mut stream, kernel, want, names_max)
     }
 }
+
+pub use anonymize::{NameRule, anonymize};
 
 /// A stream may hold more names than this only where it announces as many nodes; they are then found by hashing.
 const NAMES_TABLE_MAX: u64 = 1 << 26;
