@@ -111,10 +111,19 @@ struct Table<'s> {
 /// Builds the report of a series.
 #[must_use]
 pub fn report(series: &Series, options: &Options) -> Report {
+    rows_and_findings(series, options, options.follows_growth(series).then(|| Trends::of(series)))
+}
+
+/// Builds the report of a series whose growth has been judged.
+#[must_use]
+pub fn report_with(series: &Series, options: &Options, trends: Trends) -> Report {
+    rows_and_findings(series, options, Some(trends).filter(|_| options.follows_growth(series)))
+}
+
+fn rows_and_findings(series: &Series, options: &Options, trends: Option<Trends>) -> Report {
     let by = if options.by.is_empty() { vec![Level::default_of(series.runtime)] } else { options.by.clone() };
     let options = &Options { by, ..options.clone() };
     let every: Vec<usize> = (0..series.groups.len()).collect();
-    let trends = options.follows_growth(series).then(|| Trends::of(series));
     let mut table = Table { series, options, trends, groups: Vec::new(), parents: Vec::new(), of: 0 };
     let wanted: Vec<usize> = every
         .iter()
@@ -145,6 +154,8 @@ pub fn report(series: &Series, options: &Options) -> Report {
         groups: table.groups,
         parents: table.parents,
         findings,
+        other_causes: Vec::new(),
+        alive: None,
         verdict: None,
         warnings: warnings(series).into_iter().chain(without_stacks(series, &options.by)).collect(),
     }
@@ -413,6 +424,12 @@ fn without_stacks(series: &Series, by: &[Level]) -> Vec<Warning> {
 /// A report that says that files are whole.
 #[must_use]
 pub fn verified(series: &Series) -> Report {
+    without_rows(series, Command::Verify)
+}
+
+/// A report about inputs, not about groups.
+#[must_use]
+pub fn without_rows(series: &Series, command: Command) -> Report {
     let every: Vec<usize> = (0..series.groups.len()).collect();
     let mut totals = Sums::of(series, &every).totals(series);
     totals.change = Change::default();
@@ -420,7 +437,7 @@ pub fn verified(series: &Series) -> Report {
         schema: SCHEMA,
         schema_version: SCHEMA_VERSION,
         tool: Tool::THIS,
-        command: Command::Verify,
+        command,
         grouping: Grouping { by: Vec::new(), sizes: "self", allocated_between: None },
         inputs: inputs(series),
         shown: Shown { groups: 0, of: 0, rest: totals.clone() },
@@ -428,6 +445,8 @@ pub fn verified(series: &Series) -> Report {
         groups: Vec::new(),
         parents: Vec::new(),
         findings: Vec::new(),
+        other_causes: Vec::new(),
+        alive: None,
         verdict: None,
         warnings: warnings(series),
     }

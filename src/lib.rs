@@ -3,7 +3,9 @@
 //! The public interface is the command line, its exit codes and the JSON report ([`report`]). The modules behind them are public
 //! for benches and tests; they promise no stability.
 
+pub mod alive;
 pub mod analysis;
+pub mod causes;
 pub mod cli;
 pub mod error;
 pub mod gate;

@@ -3,6 +3,10 @@
 //! Analyses build it, renderers print it. Its JSON form is the public interface (schema version 1): fields are only ever
 //! added. All integers are bytes or object counts. Arrays that speak of inputs have one entry per input, in the order used.
 
+mod paths;
+
+pub use paths::{Alive, Cause, CauseKind, Holder, PathEdge, PathStep, Share};
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -39,6 +43,12 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// How much of everything `groups` shows.
     pub shown: Shown,
+    /// Places that grow and belong to no finding, largest first; all of them where two inputs allow no findings. Only if asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub other_causes: Vec<Cause>,
+    /// Of `paths`: why the objects are alive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alive: Option<Alive>,
     /// The verdict of `check`; null in other commands.
     pub verdict: Option<Verdict>,
     /// What a reader of the figures has to know.
@@ -71,6 +81,8 @@ pub enum Command {
     Trend,
     /// The gate of a build: `trend` (for one snapshot `top`) with a verdict.
     Check,
+    /// Why objects are kept alive.
+    Paths,
     /// Whether files are whole and consistent.
     Verify,
 }
@@ -372,8 +384,17 @@ pub struct Finding {
     /// Where most of the members' growth was allocated. Absent where no input tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allocated_at: Option<AllocatedAt>,
-    /// Why the growth is kept alive; null unless asked for.
-    pub causes: Option<Vec<String>>,
+    /// Why the growth is kept alive, largest first; null unless asked for.
+    pub causes: Option<Vec<Cause>>,
+    /// Bytes that the cause keeps alive.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub share: Option<Share>,
+    /// How many growing types have at least half of their growth in the cause.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups_explained: Option<usize>,
+    /// How many types grow in all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub groups_growing: Option<usize>,
 }
 
 /// A group in lockstep with a finding's unit.

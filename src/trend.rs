@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::grouping::{Level, Row, Sums, allocated_at, id, main_kind, printable, rows};
 use crate::growth::{GroupSeries, Judgement, Measures, Rule};
-use crate::report::{Attributed, Breakdown, Finding, Group, Member, Shown, Trend, TrendVerdict};
+use crate::report::{Attributed, Breakdown, Cause, Finding, Group, Member, Share, Shown, Trend, TrendVerdict};
 use crate::series::{Series, SeriesGroup};
 use crate::snapshot::{OUTSIDE, Runtime};
 
@@ -18,6 +18,17 @@ pub struct Trends {
     judged: Vec<Judged>,
     /// The judged group of each group of the series.
     judged_of: Vec<usize>,
+    /// By finding, where it is known: why it is alive.
+    pub(crate) why: Vec<Option<Why>>,
+}
+
+/// Why what a finding speaks of is alive.
+#[derive(Debug, Clone)]
+pub(crate) struct Why {
+    pub(crate) causes: Vec<Cause>,
+    pub(crate) share: Option<Share>,
+    /// Growing groups that the cause explains, and all of them.
+    pub(crate) groups: (usize, usize),
 }
 
 /// What is judged as one: the groups of one kind and name, wherever they were allocated.
@@ -75,7 +86,7 @@ impl Trends {
             })
             .collect();
         let rule = Rule::new(series.inputs.len());
-        Self { judgement: rule.judge(&groups), rule, judged, judged_of }
+        Self { judgement: rule.judge(&groups), rule, judged, judged_of, why: Vec::new() }
     }
 
     /// The judgement of a row at the given levels.
@@ -226,11 +237,16 @@ impl Trends {
                 members: finding.members.iter().map(member).collect(),
                 attributed: finding.attributed.iter().map(attributed).collect(),
                 allocated_at: allocated_at(series, &self.groups_of(finding), finding.steps.is_some()),
-                causes: None,
+                causes: self.why(rank - 1).map(|why| why.causes.clone()),
+                share: self.why(rank - 1).and_then(|why| why.share),
+                groups_explained: self.why(rank - 1).map(|why| why.groups.0),
+                groups_growing: self.why(rank - 1).map(|why| why.groups.1),
             })
             .collect()
     }
 }
+
+mod why;
 
 /// The raw name of a judged group.
 pub(crate) fn judged_name(series: &Series, group: &SeriesGroup) -> String {

@@ -42,6 +42,8 @@ pub enum Command {
     Trend(Trend),
     /// Fail a build whose heap leaks or passes its budget
     Check(Box<Check>),
+    /// Show why the objects of a class are kept alive
+    Paths(Paths),
     /// Check that files are whole and consistent
     Verify(Verify),
     /// Write a summary: kilobytes that stand for a snapshot in later comparisons
@@ -73,6 +75,9 @@ pub struct Diff {
     pub before: String,
     /// The later snapshot
     pub after: String,
+    /// Tell which places hold what is more than before
+    #[arg(long)]
+    pub why: bool,
     /// Options of every report.
     #[command(flatten)]
     pub report: ReportArgs,
@@ -87,6 +92,9 @@ pub struct Trend {
     /// Order of the snapshots: `auto` goes by object ids within one process, else by a time in the names, else by name
     #[arg(long, value_enum, default_value_t = Order::Auto)]
     pub order: Order,
+    /// Tell what keeps the growth alive: its causes
+    #[arg(long)]
+    pub why: bool,
     /// Options of every report.
     #[command(flatten)]
     pub report: ReportArgs,
@@ -154,6 +162,33 @@ pub struct Check {
     /// Options of every report.
     #[command(flatten)]
     pub report: ReportArgs,
+}
+
+/// Arguments of `paths`.
+#[derive(Debug, Args)]
+#[command(after_help = "With several snapshots: the objects that the last one has and the first one lacks.")]
+pub struct Paths {
+    /// Snapshots, or directories of them, and behind them the class: Foo, 'onMessage()', '(string)'
+    #[arg(required = true, value_names = ["FILE", "CLASS"])]
+    pub what: Vec<String>,
+    /// The object of an id instead of a class
+    #[arg(long, value_name = "ID")]
+    pub node: Option<u64>,
+    /// Places to show; 0 for all
+    #[arg(short = 'n', long = "limit", value_name = "N", default_value_t = 10)]
+    pub limit: usize,
+    /// Steps of a path to show, the last ones; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub depth: usize,
+    /// Follow no path through objects of classes that match a regular expression
+    #[arg(long, value_name = "RE")]
+    pub avoid: Option<String>,
+    /// Order of the snapshots, as for `trend`
+    #[arg(long, value_enum, default_value_t = Order::Auto)]
+    pub order: Order,
+    /// Where reports go.
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 /// Arguments of `verify`.

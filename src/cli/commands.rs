@@ -14,6 +14,7 @@ use crate::render::{Renderer, Style, schema};
 use crate::report::{self, OrderBy, Report, Warning};
 use crate::series::Series;
 use crate::text::safe_name;
+use crate::trend::Trends;
 
 /// What is to be said on standard error after a success.
 pub type Notes = Vec<String>;
@@ -29,6 +30,7 @@ pub fn run(cli: Cli) -> Result<Outcome, Failure> {
         Some(Command::Top(args)) => top(&args),
         Some(Command::Diff(args)) => diff(&args),
         Some(Command::Trend(args)) => trend(&args),
+        Some(Command::Paths(args)) => super::paths::paths(&args),
         Some(Command::Verify(args)) => verify(&args),
         Some(Command::Summary(args)) => summary(&args),
         Some(Command::Anonymize(args)) => anonymize::anonymize(&args).map(|()| Notes::new()),
@@ -59,7 +61,13 @@ fn bare(args: &Trend) -> Result<Notes, Failure> {
     } else {
         args.order.into()
     };
-    analyse(command, &inputs, order, &args.report)
+    if args.why && command == report::Command::Top {
+        return Err(Failure::new(
+            exit::USAGE,
+            "--why tells of growth, which takes several snapshots; for one: heapdiff paths FILE CLASS",
+        ));
+    }
+    analyse(command, &inputs, (order, args.why), &args.report)
 }
 
 fn top(args: &Top) -> Result<Notes, Failure> {
@@ -68,7 +76,7 @@ fn top(args: &Top) -> Result<Notes, Failure> {
         let message = format!("{}: top shows one snapshot, the directory holds {}", safe_name(&args.file), inputs.len());
         return Err(Failure::new(exit::USAGE, message));
     }
-    analyse(report::Command::Top, &inputs, InputOrder::Given, &args.report)
+    analyse(report::Command::Top, &inputs, (InputOrder::Given, false), &args.report)
 }
 
 fn diff(args: &Diff) -> Result<Notes, Failure> {
@@ -76,7 +84,7 @@ fn diff(args: &Diff) -> Result<Notes, Failure> {
     if inputs.len() != 2 {
         return Err(Failure::new(exit::USAGE, "diff compares two snapshots; use trend for directories"));
     }
-    analyse(report::Command::Diff, &inputs, InputOrder::Given, &args.report)
+    analyse(report::Command::Diff, &inputs, (InputOrder::Given, args.why), &args.report)
 }
 
 fn trend(args: &Trend) -> Result<Notes, Failure> {
@@ -84,10 +92,15 @@ fn trend(args: &Trend) -> Result<Notes, Failure> {
     if inputs.len() < 2 {
         return Err(Failure::new(exit::USAGE, "trend needs several snapshots; use top for one"));
     }
-    analyse(report::Command::Trend, &inputs, args.order.into(), &args.report)
+    analyse(report::Command::Trend, &inputs, (args.order.into(), args.why), &args.report)
 }
 
-fn analyse(command: report::Command, inputs: &[load::Candidate], order: InputOrder, args: &ReportArgs) -> Result<Notes, Failure> {
+fn analyse(
+    command: report::Command,
+    inputs: &[load::Candidate],
+    (order, why): (InputOrder, bool),
+    args: &ReportArgs,
+) -> Result<Notes, Failure> {
     let options = config::options(command, args)?;
     let output = config::output(command, &args.output)?;
     let frames = config::frames(&args.read)?;
@@ -98,8 +111,20 @@ fn analyse(command: report::Command, inputs: &[load::Candidate], order: InputOrd
     let progress = Watcher::new(output.quiet);
     let (report, of_stacks) = in_pool(output.threads, || -> Result<_, Failure> {
         let series = load::series(inputs, order, want, &progress)?;
-        let report = |options: &Options| {
-            let report = analysis::report(&series, options);
+        let mut trends = None;
+        let mut other_causes = Vec::new();
+        if why {
+            let mut explained = Trends::of(&series);
+            other_causes = super::why::explain(&series, &mut explained, &progress)?;
+            trends = Some(explained);
+        }
+        let mut report = |options: &Options| {
+            let report = match trends.take() {
+                Some(trends) => {
+                    Report { other_causes: std::mem::take(&mut other_causes), ..analysis::report_with(&series, options, trends) }
+                }
+                None => analysis::report(&series, options),
+            };
             matched(&report, options).map(|()| report)
         };
         Ok((report(&options)?, stack_options.as_ref().map(report).transpose()?))

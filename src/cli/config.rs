@@ -68,7 +68,7 @@ pub fn stack_options(options: &Options, args: &ReportArgs) -> Options {
     options
 }
 
-fn pattern(flag: &str, pattern: &Option<String>) -> Result<Option<Regex>, Failure> {
+pub(super) fn pattern(flag: &str, pattern: &Option<String>) -> Result<Option<Regex>, Failure> {
     let compile = |pattern: &String| Regex::new(pattern).map_err(|error| Failure::new(exit::USAGE, format!("--{flag}: {error}")));
     pattern.as_ref().map(compile).transpose()
 }

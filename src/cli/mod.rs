@@ -7,7 +7,9 @@ mod check;
 pub mod commands;
 pub mod config;
 pub mod output;
+mod paths;
 pub mod progress;
+mod why;
 
 /// Exit codes, part of the public interface.
 pub mod exit {

@@ -11,9 +11,10 @@ mod bits;
 pub mod devtools;
 mod dominators;
 mod essential;
+pub mod paths;
 mod retained;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod wide;
 
 pub use bits::Bits;

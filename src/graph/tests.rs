@@ -9,7 +9,7 @@ use super::devtools::interfaces::Interfaces;
 use super::devtools::rows::rows;
 use super::*;
 
-struct Texts(Vec<String>);
+pub(crate) struct Texts(pub(crate) Vec<String>);
 
 impl StringTable for Texts {
     fn count(&self) -> u32 {
@@ -22,12 +22,12 @@ impl StringTable for Texts {
 }
 
 /// Type, name and self size of a node; its id is 2 · ordinal + 1.
-type Node<'a> = (&'a str, &'a str, u64);
+pub(crate) type Node<'a> = (&'a str, &'a str, u64);
 /// Source, kind, name and target.
-type Reference<'a> = (u32, EdgeKind, &'a str, u32);
+pub(crate) type Reference<'a> = (u32, EdgeKind, &'a str, u32);
 
 /// A heap whose root is the first node.
-fn heap(nodes: &[Node<'_>], references: &[Reference<'_>]) -> Graph {
+pub(crate) fn heap(nodes: &[Node<'_>], references: &[Reference<'_>]) -> Graph {
     let mut texts: Vec<String> = Vec::new();
     let mut index = |text: &str| {
         let found = texts.iter().position(|other| other == text);
@@ -141,10 +141,10 @@ fn naive_dominators(graph: &Graph) -> Vec<u32> {
 }
 
 /// A generator of pseudo-random numbers.
-struct Rng(u64);
+pub(crate) struct Rng(pub(crate) u64);
 
 impl Rng {
-    fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         usize::try_from(self.0 >> 33).unwrap() % n
     }

@@ -13,6 +13,7 @@
 mod alone;
 mod attribution;
 mod findings;
+mod joined;
 mod stats;
 mod steps;
 mod tiers;
@@ -26,6 +27,7 @@ use stats::MannKendall;
 use steps::{Context, Movement};
 use tiers::Tier;
 pub use tiers::is_public_name;
+pub(crate) use tiers::{CLASS as CLASS_TIER, NATIVE as NATIVE_TIER, is_runtime, tier};
 
 use crate::report::TrendVerdict;
 
@@ -219,6 +221,17 @@ impl Rule {
         let series = GroupSeries { kind, name: class.unwrap_or_default(), count, self_size };
         let tier = class.map_or(tiers::CLASS, |class| tiers::tier(kind, class));
         findings::judge_row(&Group::new(&series, tier), class.is_some(), self.context(chances))
+    }
+
+    /// Whether counts alone grow: leak or suspect by their steps, or, where two snapshots allow no more, more in the second.
+    pub fn grows(&self, count: &[u64], chances: usize) -> bool {
+        let movement = Movement::of(count);
+        if !movement.is_candidate() || self.n < 3 {
+            return movement.is_candidate();
+        }
+        let start = stats::u64_to_f64(count.first().copied().unwrap_or(0));
+        let verdict = steps::judge(&movement, start, self.context(chances)).verdict;
+        matches!(verdict, TrendVerdict::Leak | TrendVerdict::Suspect)
     }
 
     /// Whether a row that is judged by its size alone is a leak: the test for groups that no finding explains.

@@ -140,13 +140,15 @@ const JAVA_PREFIXES: &[&str] = &["[", "java.", "javax.", "jdk.", "sun."];
 #[rustfmt::skip]
 const PLATFORM_CLASSES: &[&str] = &[
     "AbortController", "AbortSignal", "Agent", "AsyncLocalStorage", "AsyncResource", "BlockList", "Buffer", "BufferList",
-    "BuiltinModule", "CallSite", "ClientRequest", "ConnectionsList", "Console", "ContextifyScript", "Duplex", "Event",
-    "EventEmitter", "EventTarget", "FSReqCallback", "FastBuffer", "FreeList", "GetAddrInfoReqWrap", "HTTP2",
-    "HTTPClientAsyncResource", "HTTPINCOMINGMESSAGE", "HTTPParser", "HTTPServerAsyncResource", "Immediate", "IncomingMessage",
-    "InternalPerformance", "Intl.DateTimeFormat", "Intl.NumberFormat", "ListNode", "Module", "ModuleWrap", "NativeModule",
-    "OutgoingMessage", "Performance", "Pipe", "PriorityQueue", "Readable", "ReadableState", "SafeMap", "SafeSet", "Server",
-    "ServerResponse", "ShutdownWrap", "Socket", "Stats", "TCP", "TCPConnectWrap", "TickObject", "Timeout", "TimersList",
-    "Transform", "URL", "URLSearchParams", "UV", "WeakReference", "Writable", "WritableState", "WriteWrap",
+    "BuiltinModule", "CallSite", "ChannelWrap", "ClientHttp2Session", "ClientHttp2Stream", "ClientRequest", "ConnectionsList",
+    "Console", "ContextifyScript", "Duplex", "Event", "EventEmitter", "EventTarget", "FSReqCallback", "FastBuffer", "FreeList",
+    "GetAddrInfoReqWrap", "HTTP2", "HTTPClientAsyncResource", "HTTPINCOMINGMESSAGE", "HTTPParser", "HTTPServerAsyncResource",
+    "Http2Session", "Http2Stream", "Immediate", "IncomingMessage", "InternalPerformance", "Intl.DateTimeFormat",
+    "Intl.NumberFormat", "ListNode", "Module", "ModuleWrap", "NativeModule", "OutgoingMessage", "Performance", "Pipe",
+    "PriorityQueue", "Readable", "ReadableState", "SafeMap", "SafeSet", "Server", "ServerHttp2Session", "ServerHttp2Stream",
+    "ServerResponse", "ShutdownWrap", "Socket", "Stats", "TCP", "TCPConnectWrap", "TLSSocket", "TLSWrap", "TickObject",
+    "Timeout", "TimersList", "Transform", "URL", "URLSearchParams", "UV", "WeakReference", "Writable", "WritableState",
+    "WriteWrap",
 ];
 
 /// Built-in classes of JavaScript.

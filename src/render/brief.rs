@@ -93,6 +93,19 @@ fn brief(report: &Report, limits: Limits) -> Value {
         "warnings_of": warnings.len(),
         "next": next(report, limits),
     });
+    if let (Some(alive), Some(fields)) = (&report.alive, value.as_object_mut()) {
+        let held: Vec<Value> = alive
+            .holders
+            .iter()
+            .take(limits.findings)
+            .map(|holder| json!({ "instances": holder.instances, "path": limits.cut(&holder.text) }))
+            .collect();
+        fields.insert("of".to_owned(), json!(limits.cut(&alive.of)));
+        fields.insert("instances".to_owned(), json!(alive.instances));
+        fields.insert("retained_size".to_owned(), json!(alive.retained_size));
+        fields.insert("holders".to_owned(), json!(held));
+        fields.insert("holders_of".to_owned(), json!(alive.holders_of));
+    }
     if let (Some(verdict), Some(fields)) = (&report.verdict, value.as_object_mut()) {
         let why: Vec<String> = verdict.reasons.iter().take(limits.findings).map(|reason| limits.cut(&reason.message)).collect();
         fields.insert("verdict".to_owned(), json!(verdict.status));
@@ -114,6 +127,10 @@ fn finding_value(finding: &Finding, limits: Limits) -> Value {
     let style = Style::default();
     let members: Vec<String> = findings::units(finding, &style).iter().take(5).map(|unit| limits.cut(unit)).collect();
     let allocated_by = finding.allocated_at.as_ref().map(|at| limits.cut(&findings::stack_words(&at.frames, &style, usize::MAX)));
+    let causes = finding
+        .causes
+        .as_ref()
+        .map(|causes| -> Vec<String> { causes.iter().take(3).map(|cause| limits.cut(&cause.text)).collect() });
     let mut value = json!({
         "rank": finding.rank,
         "verdict": finding.verdict,
@@ -126,6 +143,9 @@ fn finding_value(finding: &Finding, limits: Limits) -> Value {
     });
     if let (Some(stack), Some(fields)) = (allocated_by, value.as_object_mut()) {
         fields.insert("allocated_by".to_owned(), json!(stack));
+    }
+    if let (Some(causes), Some(fields)) = (causes, value.as_object_mut()) {
+        fields.insert("causes".to_owned(), json!(causes));
     }
     value
 }
@@ -166,6 +186,7 @@ fn next(report: &Report, limits: Limits) -> Value {
     let (command, paths, why) = match (report.command, report.inputs.len()) {
         (Command::Verify, _) if incomplete => ("heapdiff verify", all, "an input is cut short: take it again"),
         (Command::Verify, _) => ("heapdiff", all, "the inputs are whole"),
+        (Command::Paths, _) => ("heapdiff", all, "shows what the inputs hold"),
         (Command::Check, 0..2) => ("heapdiff top", all, "shows what there is"),
         (Command::Check, _) => ("heapdiff trend", all, "shows every type"),
         (Command::Top, _) => ("heapdiff diff", later, "one snapshot shows size, not growth"),

@@ -26,6 +26,9 @@ impl Renderer for Csv {
         if report.command == Command::Verify {
             return write_inputs(&report.inputs, out);
         }
+        if let Some(alive) = &report.alive {
+            return write_holders(alive, out);
+        }
         let sheet = Sheet::new(report);
         write_record(&sheet.header(), out)?;
         for parent in &report.parents {
@@ -38,6 +41,16 @@ impl Renderer for Csv {
         write_record(&sheet.record("total", "", "TOTAL", &report.totals, None), out)?;
         report.verdict.as_ref().map_or(Ok(()), |verdict| sheet.write_verdict(verdict, out))
     }
+}
+
+/// `paths`: a row for every place.
+fn write_holders(alive: &crate::report::Alive, out: &mut dyn Write) -> io::Result<()> {
+    write_record(&["instances", "routes", "path"].map(Field::from), out)?;
+    for holder in &alive.holders {
+        let row = [Field::number(Some(holder.instances)), Field::number(Some(holder.routes)), Field::from(holder.text.as_str())];
+        write_record(&row, out)?;
+    }
+    Ok(())
 }
 
 /// A cell: text is quoted and kept from being a formula, numbers stay numbers.

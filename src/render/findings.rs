@@ -1,7 +1,7 @@
 //! Findings in words.
 
 use super::grid::{keeps_growing, mean, verdict_name};
-use super::{Style, number, rows};
+use super::{Style, causes, number, rows};
 use crate::package::is_app;
 use crate::report::{AllocatedAt, Finding, Report, TrendVerdict};
 use crate::stacks::Frame;
@@ -46,6 +46,7 @@ pub(super) fn paragraphs(report: &Report, style: &Style) -> Vec<Vec<Line>> {
         if keeps_growing(finding.verdict) {
             let mut lines = vec![headline(finding, style, &facts(finding))];
             let more = bytes(report, finding, style).into_iter().chain(unit(finding, style)).chain(allocated(finding, style));
+            let more = more.chain(causes::lines(finding, style));
             lines.extend(more.map(Line::from));
             paragraphs.push(lines);
         } else {
@@ -59,6 +60,8 @@ pub(super) fn paragraphs(report: &Report, style: &Style) -> Vec<Vec<Line>> {
     if !single.is_empty() {
         paragraphs.push(single);
     }
+    let others: Vec<Line> = causes::others(report, style).into_iter().map(Line::from).collect();
+    paragraphs.extend(Some(others).filter(|others| !others.is_empty()));
     paragraphs
 }
 
@@ -124,7 +127,9 @@ pub(super) fn facts(finding: &Finding) -> Vec<String> {
         (Some(low), Some(high)) => format!("{} to {} a step", text::signed_count(*low), text::signed_count(*high)),
         _ => "judged by its size".to_owned(),
     });
-    if finding.members.len() > 1 {
+    if let Some((explained, growing)) = finding.groups_explained.zip(finding.groups_growing) {
+        facts.push(format!("explains {} of {} growing types", text::count(number(explained)), text::count(number(growing))));
+    } else if finding.members.len() > 1 {
         facts.push(format!("{} types in lockstep", text::count(number(finding.members.len()))));
     }
     if finding.since > 0 {

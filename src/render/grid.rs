@@ -121,7 +121,7 @@ fn columns(report: &Report, rows: &[Row<'_>]) -> Vec<Column> {
             extra("p", 3, probability),
             Column { title: "COUNT", right: false, dispensable: None, cell: count_change },
         ],
-        Command::Verify => Vec::new(),
+        Command::Verify | Command::Paths => Vec::new(),
     };
     if retained {
         columns.insert(1, figures("RETAINED", retained_size));

@@ -28,7 +28,14 @@ impl Renderer for Markdown {
             return comment::write(report, style, out);
         }
         writeln!(out, "### heapdiff: {}\n", title(report))?;
-        if report.command == Command::Verify {
+        if let Some(alive) = &report.alive {
+            let mut screen = Vec::new();
+            super::paths::write(alive, style, &mut screen)?;
+            // Indented text is code, whatever is in it.
+            for line in String::from_utf8_lossy(&screen).lines() {
+                writeln!(out, "{}", format!("    {line}").trim_end())?;
+            }
+        } else if report.command == Command::Verify {
             write_inputs(report, style, out)?;
         } else {
             for line in sentences::header(report, style) {
@@ -74,6 +81,7 @@ fn title(report: &Report) -> String {
     match report.command {
         Command::Top => "largest types".to_owned(),
         Command::Diff => "change between two snapshots".to_owned(),
+        Command::Paths => "why objects are alive".to_owned(),
         Command::Verify => "inputs".to_owned(),
         Command::Trend | Command::Check => {
             let growing = report.findings.iter().filter(|finding| keeps_growing(finding.verdict)).count();

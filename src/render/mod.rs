@@ -4,6 +4,7 @@
 //! every piece of text goes through [`text::safe_name`] or, in JSON, is escaped where strings are written.
 
 mod brief;
+mod causes;
 mod comment;
 mod csv;
 mod findings;
@@ -16,6 +17,7 @@ mod junit;
 mod markdown;
 mod ndjson;
 mod openmetrics;
+mod paths;
 mod rows;
 #[cfg(test)]
 mod samples;

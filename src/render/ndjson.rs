@@ -42,6 +42,7 @@ impl Renderer for NdJson {
         write_all("group", &report.groups, out)?;
         write_all("finding", &report.findings, out)?;
         write_all("warning", &report.warnings, out)?;
+        write_all("holder", report.alive.as_ref().map_or(&[][..], |alive| &alive.holders), out)?;
         let summary = Summary {
             schema: report.schema,
             schema_version: report.schema_version,

@@ -83,6 +83,8 @@ fn report(command: Command, inputs: Vec<Input>, groups: Vec<Group>, shown: Shown
         parents: Vec::new(),
         findings: Vec::new(),
         shown,
+        other_causes: Vec::new(),
+        alive: None,
         verdict: None,
         warnings: Vec::new(),
     }
@@ -216,6 +218,9 @@ fn finding(
         attributed,
         allocated_at: None,
         causes: None,
+        share: None,
+        groups_explained: None,
+        groups_growing: None,
         steps: Some(steps),
     }
 }

@@ -186,7 +186,7 @@ pub(super) fn notes(report: &Report, style: &Style) -> Vec<String> {
             notes.push("Two snapshots show change, not a leak: take five or more and run heapdiff again.".to_owned());
         }
         Command::Trend => trend_notes(report, style, &mut notes),
-        Command::Top | Command::Check | Command::Verify => {}
+        Command::Top | Command::Check | Command::Paths | Command::Verify => {}
     }
     notes
 }

@@ -28,6 +28,9 @@ impl Renderer for Table {
         if report.command == Command::Verify {
             return write_inputs(report, style, out);
         }
+        if let Some(alive) = &report.alive {
+            return super::paths::write(alive, style, out);
+        }
         if report.command == Command::Check {
             return verdict::write_screen(report, style, out);
         }

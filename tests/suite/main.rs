@@ -14,6 +14,7 @@ mod identities;
 mod meliae;
 mod mutation;
 mod output;
+mod paths;
 mod payload;
 mod reader;
 mod readme;

@@ -1,0 +1,202 @@
+//! Why the growth is kept alive: many rows, one cause.
+//!
+//! Every snapshot's path tree (`graph::paths`) is merged with the others' by name. The topmost path nodes that grow are places: their
+//! containers do not grow. Places that refer to each other's growth, or hold the same in several containers, are one cause. Growth is
+//! counted by the tree; whose bytes they are is told by what would not be reached without a cause.
+
+mod flips;
+mod last;
+mod merge;
+mod places;
+#[cfg(test)]
+mod tests;
+mod told;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, HashMap};
+
+use crate::graph::paths::{Mixed, NO_PATH, PathNode, Paths, Vocabulary, search};
+use crate::graph::{Detachedness, Graph};
+use crate::growth::Rule;
+use crate::snapshot::{Runtime, native_name};
+
+use last::{Held, Last, Share};
+use merge::{Merged, growth};
+use places::{Growing, Joined, NONE};
+
+/// The path tree of a snapshot with what it holds.
+#[derive(Debug)]
+pub struct Census {
+    nodes: Vec<PathNode>,
+    count: Vec<u64>,
+    size: Vec<u64>,
+    /// Path node, growing group, and how many of its objects stand there.
+    groups: Vec<(u32, u32, u64)>,
+}
+
+/// Numbers of the groups that grow, by kind and name.
+pub type GroupNumbers<'s> = HashMap<(&'s str, &'s str), u32>;
+
+/// Counts the objects of every path node.
+#[must_use]
+pub fn census(
+    graph: &Graph,
+    detachedness: &Detachedness,
+    vocabulary: &mut Vocabulary,
+    groups: &GroupNumbers<'_>,
+) -> (Census, Paths) {
+    let paths = search(graph, detachedness, vocabulary);
+    let nodes = paths.tree.nodes.clone();
+    let mut census = Census { count: vec![0; nodes.len()], size: vec![0; nodes.len()], groups: Vec::new(), nodes };
+    let mut names: HashMap<(u8, u32, bool), Option<u32>, Mixed> = HashMap::default();
+    let mut of_groups: HashMap<(u32, u32), u64, Mixed> = HashMap::default();
+    for (node, &path) in (0..).zip(&paths.path).filter(|(_, path)| **path != NO_PATH) {
+        census.count[path as usize] += 1;
+        census.size[path as usize] += graph.self_size.get(node);
+        let kind = graph.kind[node as usize];
+        let word = graph.kinds.name(kind);
+        let folded = Runtime::V8.is_folded(word);
+        let detached = graph.detachedness.get(node as usize) == Some(&2);
+        let key = (kind, if folded { 0 } else { graph.name[node as usize] }, detached);
+        let group = *names.entry(key).or_insert_with(|| {
+            let name = match word {
+                _ if folded => String::new(),
+                "native" => native_name(&graph.name_of(node), detached),
+                _ => graph.name_of(node).into_owned(),
+            };
+            groups.get(&(word, name.as_str())).copied()
+        });
+        if let Some(group) = group {
+            *of_groups.entry((path, group)).or_default() += 1;
+        }
+    }
+    census.groups = of_groups.into_iter().map(|((path, group), count)| (path, group, count)).collect();
+    census.groups.sort_unstable();
+    (census, paths)
+}
+
+/// Why the growth of a series is kept alive.
+#[derive(Debug)]
+pub struct Causes {
+    merged: Merged,
+    growing: Growing,
+    vocabulary: Vocabulary,
+    /// The causes, those of most bytes first.
+    pub causes: Vec<Cause>,
+    /// By growing group: the cause that has at least half of its growth.
+    pub of_group: Vec<Option<usize>>,
+    /// By growing group: how far below its place most of its growth stands.
+    pub distance: Vec<u32>,
+}
+
+/// A cause of growth.
+#[derive(Debug)]
+pub struct Cause {
+    /// Its places by bytes gained.
+    places: Vec<u32>,
+    held: Vec<Held>,
+    /// Bytes that the objects of its branches gained.
+    pub size_growth: i64,
+    /// What would go away with it, as far as it was looked at.
+    share: Option<Share>,
+}
+
+impl Causes {
+    /// Finds the causes of the growth of a series. `censuses` are those of all snapshots in order, `paths` the paths of the last.
+    #[must_use]
+    pub fn new(
+        censuses: &[Census],
+        (graph, detachedness, paths): (&Graph, &Detachedness, Paths),
+        mut vocabulary: Vocabulary,
+        (rule, chances): (&Rule, usize),
+        groups: usize,
+    ) -> Self {
+        let mut merged = Merged::new(censuses, &vocabulary);
+        let alias = flips::undo(&mut merged, &vocabulary);
+        let growing = Growing::new(&merged, rule, chances);
+        let merged_node = |path: u32| if path == NO_PATH { NONE } else { alias[merged.of_last[path as usize] as usize] };
+        let node: Vec<u32> = paths.path.iter().map(|&path| merged_node(path)).collect();
+        let mut last = Last { graph, detachedness, paths, node };
+        let incoming = last.incoming(&merged, &growing, &mut vocabulary);
+        let mut joined = Joined::new(&growing.places);
+        places::join_alike(&merged, &growing, &mut joined, &vocabulary);
+        incoming.join(&merged, &growing, &mut joined, &vocabulary);
+        let held = incoming.held(&merged, &growing, &joined, &vocabulary);
+        let mut causes = causes(&merged, &growing, &joined, held, &vocabulary);
+        let order: Vec<u32> = causes.iter().map(|(cause, _)| *cause).collect();
+        let cause_of: Vec<u32> = (0..)
+            .zip(&growing.place)
+            .map(|(node, &place): (usize, _)| if place != NONE && growing.grows[node] { joined.cause(place) } else { NONE })
+            .collect();
+        let shares = last.shares(&cause_of, &order, &mut vocabulary);
+        causes.iter_mut().for_each(|(cause, found)| found.share = shares.get(cause).copied());
+        let (of_group, distance) = of_groups(&merged, &growing, &joined, &order, groups);
+        let causes = causes.into_iter().map(|(_, cause)| cause).collect();
+        Self { merged, growing, vocabulary, causes, of_group, distance }
+    }
+}
+
+/// The causes with the place that stands for each, those of most bytes first.
+fn causes(merged: &Merged, growing: &Growing, joined: &Joined, held: Vec<Held>, vocabulary: &Vocabulary) -> Vec<(u32, Cause)> {
+    let mut bytes: BTreeMap<u32, i64> = BTreeMap::new();
+    for (node, &place) in merged.nodes.iter().zip(&growing.place).filter(|(_, place)| **place != NONE) {
+        let sum = bytes.entry(place).or_default();
+        *sum = sum.saturating_add(growth(&node.size));
+    }
+    let of_place = |place: u32| bytes.get(&place).copied().unwrap_or(0);
+    let mut causes: BTreeMap<u32, Cause> = BTreeMap::new();
+    for &place in &growing.places {
+        let empty = || Cause { places: Vec::new(), held: Vec::new(), size_growth: 0, share: None };
+        let cause = causes.entry(joined.cause(place)).or_insert_with(empty);
+        cause.places.push(place);
+        cause.size_growth = cause.size_growth.saturating_add(of_place(place));
+    }
+    for held in held {
+        if let Some(cause) = causes.get_mut(&held.cause) {
+            cause.held.push(held);
+        }
+    }
+    for cause in causes.values_mut() {
+        cause.places.sort_by_key(|&place| (Reverse(of_place(place)), place));
+        cause.held.sort_by(|a, b| {
+            let order = |held: &Held| (held.bookkeeping, Reverse(held.objects), held.from, held.to);
+            order(a).cmp(&order(b)).then_with(|| vocabulary.label_order(a.label).cmp(&vocabulary.label_order(b.label)))
+        });
+    }
+    let mut causes: Vec<(u32, Cause)> = causes.into_iter().collect();
+    causes.sort_by_key(|(place, cause)| (Reverse(cause.size_growth), *place));
+    causes
+}
+
+/// By growing group: the cause with at least half of its growth, and how far below the place most of that stands.
+fn of_groups(
+    merged: &Merged,
+    growing: &Growing,
+    joined: &Joined,
+    order: &[u32],
+    groups: usize,
+) -> (Vec<Option<usize>>, Vec<u32>) {
+    let mut all = vec![0_i64; groups];
+    let mut within: BTreeMap<(u32, u32), i64> = BTreeMap::new();
+    let mut most: Vec<(i64, u32)> = vec![(0, u32::MAX); groups];
+    for (&(node, group), counts) in &merged.groups {
+        let (more, place) = (growth(counts), growing.place[node as usize]);
+        all[group as usize] += more;
+        if place == NONE {
+            continue;
+        }
+        *within.entry((group, joined.cause(place))).or_default() += more;
+        let most = &mut most[group as usize];
+        if more > most.0 {
+            *most = (more, u32::from(merged.node(node).depth - merged.node(place).depth));
+        }
+    }
+    let mut of = vec![None; groups];
+    for ((group, cause), more) in within {
+        let all = all[group as usize];
+        if all > 0 && more * 2 >= all {
+            of[group as usize] = order.iter().position(|&other| other == cause);
+        }
+    }
+    (of, most.into_iter().map(|(_, distance)| distance).collect())
+}

@@ -1,0 +1,107 @@
+//! `heapdiff paths` as a story: read the snapshots, take the last one as a graph, say what keeps objects alive.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use super::args::Paths;
+use super::commands::{Notes, in_pool, open, write};
+use super::progress::Watcher;
+use super::{Failure, config, exit};
+use crate::alive::{Options, Wanted, alive};
+use crate::analysis;
+use crate::graph::{Detachedness, Graph};
+use crate::input::Want;
+use crate::input::v8::{GraphWant, read_graph};
+use crate::load::{self, Progress};
+use crate::report::{self, Report, Warning};
+use crate::series::Series;
+use crate::source::Source;
+use crate::text::safe_name;
+
+/// `heapdiff paths`.
+///
+/// # Errors
+/// With the exit code and what to say.
+pub(super) fn paths(args: &Paths) -> Result<Notes, Failure> {
+    let (files, wanted) = match (args.node, args.what.as_slice()) {
+        (Some(id), files) => (files, Wanted::Node(id)),
+        (None, [files @ .., class]) if !files.is_empty() => (files, Wanted::Class(class.clone())),
+        _ => return Err(Failure::new(exit::USAGE, "which objects? heapdiff paths FILE... CLASS, or --node ID")),
+    };
+    if let Wanted::Class(class) = &wanted
+        && Path::new(class).exists()
+    {
+        let message = format!("{} is a file: name a class behind the files, or --node ID", safe_name(class));
+        return Err(Failure::new(exit::USAGE, message));
+    }
+    let options = Options { wanted, limit: args.limit, depth: args.depth, avoid: config::pattern("avoid", &args.avoid)? };
+    let output = config::output(report::Command::Paths, &args.output)?;
+    let inputs = load::expand(files)?;
+    if inputs.iter().any(|input| input.path == "-") {
+        return Err(Failure::new(exit::USAGE, "paths reads its input twice: standard input cannot be read again"));
+    }
+    let files = open(&output)?;
+    let progress = Watcher::new(output.quiet);
+    let report = in_pool(output.threads, || -> Result<Report, Failure> {
+        let series = load::series(&inputs, args.order.into(), Want::GROUPS, &progress)?;
+        found(&series, &options, &progress)
+    })??;
+    drop(progress);
+    write(&report, None, &output, files)
+}
+
+/// The report of a series, the last snapshot of which is looked into.
+fn found(series: &Series, options: &Options, progress: &Watcher) -> Result<Report, Failure> {
+    let mut report = analysis::without_rows(series, report::Command::Paths);
+    let (Some(first), Some(last)) = (series.inputs.first(), series.inputs.last()) else { return Ok(report) };
+    only_v8(series, "paths")?;
+    let several = series.inputs.len() > 1;
+    let compares = several && first.process.is_some() && first.process == last.process;
+    let old = if compares { Some(of_graph(&first.path, progress, |graph| ids(graph, &options.wanted))?) } else { None };
+    if several && !compares {
+        let message = "ids do not tell which objects are new: all of the last snapshot are shown".to_owned();
+        report.warnings.push(Warning { code: "no-identity".to_owned(), message, input: None });
+    }
+    let alive = of_graph(&last.path, progress, |graph| alive(graph, options, old.as_ref()))?;
+    if alive.instances == 0 {
+        let path = safe_name(&last.path);
+        let message = match alive.old_instances {
+            Some(old) if old > 0 => format!("{path}: no {} is new, all {old} were there in {}", alive.of, safe_name(&first.path)),
+            _ => format!("{path}: no object is called {}", alive.of),
+        };
+        return Err(Failure::new(exit::INPUT, message));
+    }
+    report.alive = Some(alive);
+    Ok(report)
+}
+
+/// An error unless references can be read of every input.
+///
+/// # Errors
+/// As said.
+pub(super) fn only_v8(series: &Series, what: &str) -> Result<(), Failure> {
+    let Some(other) = series.inputs.iter().find(|input| input.snapshot.format != crate::input::v8::NAME) else { return Ok(()) };
+    let message = format!("{}: {what} needs references, which heapdiff reads of V8's snapshots only", safe_name(&other.path));
+    Err(Failure::new(exit::INPUT, message))
+}
+
+/// What is computed of a snapshot as a graph.
+///
+/// # Errors
+/// If it cannot be read, is refused, or changes meanwhile.
+pub(super) fn of_graph<T>(path: &str, progress: &Watcher, compute: impl FnOnce(&Graph) -> T) -> Result<T, Failure> {
+    let mut source = Source::open(path).map_err(|kind| kind.at(path))?;
+    progress.begin(path, &source.done, source.total);
+    let result = read_graph(&mut source, GraphWant::default()).map(|graph| compute(&graph));
+    // A changed file explains any error better than the error does.
+    source.unchanged().map_err(|kind| kind.at(path))?;
+    Ok(result.map_err(|kind| kind.at(path))?)
+}
+
+/// The ids of the objects meant. Those of native nodes are given anew in each snapshot.
+fn ids(graph: &Graph, wanted: &Wanted) -> HashSet<u64> {
+    let meant = wanted.of(graph, &Detachedness::new(graph));
+    let ids = (0..graph.nodes()).filter(|&node| meant.has(node)).map(|node| graph.id.get(node));
+    let persists = |id: &u64| id % 2 == 1;
+    ids.filter(persists).collect()
+}

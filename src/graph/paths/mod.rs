@@ -1,0 +1,20 @@
+//! Why is it alive: the most readable path from the roots to every object, and what is held in the same way.
+
+mod costs;
+mod holders;
+mod instances;
+mod names;
+mod search;
+#[cfg(test)]
+mod tests;
+mod tree;
+pub mod words;
+
+pub use costs::{BOOKKEEPING as BOOKKEEPING_COST, CLASS as CLASS_COST};
+pub(crate) use holders::is_part;
+pub use holders::{FanOut, Holders, holders};
+pub use instances::instances;
+pub use names::{Class, Label, LabelKind, Vocabulary};
+pub use search::{Paths, Reference, references, search};
+pub(crate) use tree::Mixed;
+pub use tree::{NO_PATH, PathNode, PathTree, ROOT};
