@@ -94,6 +94,9 @@ pub struct Grouping {
     pub by: Vec<String>,
     /// Which sizes: `self` for V8's own self sizes.
     pub sizes: &'static str,
+    /// Rows hold only objects allocated in this range of the recording, in microseconds from its beginning; absent if they hold all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allocated_between: Option<[u64; 2]>,
 }
 
 /// One input file.
@@ -237,7 +240,7 @@ pub struct Group {
     pub allocated_at: Option<AllocatedAt>,
 }
 
-/// Where most of a growth was allocated.
+/// Where most of a growth was allocated: of a row's bytes; of a finding's objects, or of its bytes if it is judged by its size.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AllocatedAt {
     /// The stack that gained most, innermost frame first, among those that took the same way through the application's own

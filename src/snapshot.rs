@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::identity::Identity;
 use crate::report::{Moved, Warning};
+use crate::source_maps::SourceMaps;
 use crate::stacks::{DropFrames, Frame, Stacks};
 
 /// What one input holds.
@@ -93,34 +94,62 @@ impl Snapshot {
         self.warnings.push(Warning { code: "cut-short".to_owned(), message, input: None });
     }
 
-    /// Takes frames of the recording off all stacks, names allocations without a type by their site, and puts groups that are
-    /// now the same together.
-    pub(crate) fn settle(&mut self, drop: Option<&DropFrames>) {
+    /// Puts frames in their sources and takes those of the recording off all stacks, names allocations without a type by their site,
+    /// and puts groups that are now the same together.
+    pub(crate) fn settle(&mut self, maps: Option<&SourceMaps>, drop: Option<&DropFrames>) {
+        if let Some(maps) = maps {
+            let (stacks, numbers, replaced) = self.stacks.replaced(|frame| maps.resolve(frame));
+            if replaced == 0 && !stacks.is_empty() {
+                let message = "no source map is of a script in the allocation stacks".to_owned();
+                self.warnings.push(Warning { code: "source-maps-unused".to_owned(), message, input: None });
+            }
+            self.stacks = stacks;
+            self.renumber_stacks(&numbers);
+        }
         if let Some(drop) = drop {
             let kept = self.stacks.without(drop);
-            self.groups.iter_mut().for_each(|group| group.stack = kept[group.stack as usize]);
-            let mut allocated = vec![Moved::default(); self.allocated.len()];
-            for (stack, moved) in self.allocated.iter().enumerate() {
-                allocated[kept[stack] as usize].add(*moved);
-            }
-            self.allocated = allocated;
+            self.renumber_stacks(&kept);
         }
         if self.runtime == Runtime::Untyped {
             for group in self.groups.iter_mut().filter(|group| group.name.is_empty()) {
                 group.name = self.stacks.site(group.stack).map_or_else(|| UNTRACKED.to_owned(), Frame::text);
             }
         }
-        if drop.is_some() || self.runtime == Runtime::Untyped {
-            let key = |group: &Group| (group.kind.clone(), group.name.clone(), group.stack);
-            self.groups.sort_by_cached_key(key);
-            self.groups.dedup_by(|later, first| {
-                let same = key(later) == key(first);
-                if same {
-                    first.count += later.count;
-                    first.self_size += later.self_size;
+        if maps.is_some() || drop.is_some() || self.runtime == Runtime::Untyped {
+            self.merge_equal_groups();
+        }
+    }
+
+    fn renumber_stacks(&mut self, numbers: &[u32]) {
+        self.groups.iter_mut().for_each(|group| group.stack = numbers[group.stack as usize]);
+        let stacks = if self.allocated.is_empty() { 0 } else { self.stacks.len() };
+        let mut allocated = vec![Moved::default(); stacks];
+        for (moved, &stack) in self.allocated.iter().zip(numbers) {
+            allocated[stack as usize].add(*moved);
+        }
+        self.allocated = allocated;
+    }
+
+    fn merge_equal_groups(&mut self) {
+        let key = |group: &Group| (group.kind.clone(), group.name.clone(), group.stack);
+        let mut order: Vec<usize> = (0..self.groups.len()).collect();
+        order.sort_by_cached_key(|&group| key(&self.groups[group]));
+        let mut merged: Vec<Group> = Vec::with_capacity(order.len());
+        let mut new_of = vec![0; order.len()];
+        for old in order {
+            let group = &self.groups[old];
+            match merged.last_mut().filter(|last| key(last) == key(group)) {
+                Some(last) => {
+                    last.count += group.count;
+                    last.self_size += group.self_size;
                 }
-                same
-            });
+                None => merged.push(group.clone()),
+            }
+            new_of[old] = u32::try_from(merged.len() - 1).unwrap_or(u32::MAX);
+        }
+        self.groups = merged;
+        if let Some(identity) = &mut self.identity {
+            identity.regroup(&new_of, self.groups.len());
         }
     }
 }
@@ -166,6 +195,9 @@ impl Histogram {
 
 /// Key of objects whose allocation was not recorded, at levels that tell where.
 pub const UNTRACKED: &str = "[not tracked]";
+
+/// Kind of the one group of all objects that were not allocated in the wanted range of time: it counts in totals and is no row.
+pub const OUTSIDE: &str = "[outside]";
 
 /// Whose objects a snapshot holds; says what kinds and names mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -55,7 +55,7 @@ pub(super) fn check(args: &Check) -> Result<Outcome, Failure> {
         today,
     };
     let (series, report) = in_pool(output.threads, || judged(args, &inputs, &output, &gate))??;
-    let mut notes = write(&report, &output, files)?;
+    let mut notes = write(&report, None, &output, files)?;
     if args.ci == Some(Server::Github) {
         notes.extend(github(&report, &output.style)?);
     }
@@ -82,8 +82,8 @@ fn code(status: Status, inconclusive: Inconclusive) -> u8 {
 /// The series without its warm-up, and the report with the verdict.
 fn judged(args: &Check, inputs: &[load::Candidate], output: &Output, gate: &Gate<'_>) -> Result<(Series, Report), Failure> {
     let progress = Watcher::new(output.quiet);
-    let drop_frames = config::drop_frames(&args.report.read)?;
-    let want = config::want(Some(gate.options), &args.report.read, drop_frames.as_ref());
+    let frames = config::frames(&args.report.read)?;
+    let want = config::want(&[gate.options], &args.report.read, &frames);
     let mut rules = gate.rules.groups.iter().chain(&gate.rules.assertions);
     let want = Want { names: want.names || rules.any(|rule| rule.level == Some(Level::Name)), ..want };
     let series = load::series(inputs, args.order.into(), want, &progress)?;

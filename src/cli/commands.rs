@@ -103,24 +103,34 @@ fn analyse(
 ) -> Result<Notes, Failure> {
     let options = config::options(command, args)?;
     let output = config::output(command, &args.output)?;
-    let drop_frames = config::drop_frames(&args.read)?;
-    let want = config::want(Some(&options), &args.read, drop_frames.as_ref());
+    let frames = config::frames(&args.read)?;
+    let stack_options = output.stacks.then(|| config::stack_options(&options, args));
+    let every: Vec<&Options> = [&options].into_iter().chain(&stack_options).collect();
+    let want = config::want(&every, &args.read, &frames);
     let files = open(&output)?;
     let progress = Watcher::new(output.quiet);
-    let report = in_pool(output.threads, || -> Result<Report, Failure> {
+    let (report, of_stacks) = in_pool(output.threads, || -> Result<_, Failure> {
         let series = load::series(inputs, order, want, &progress)?;
-        let report = if why {
-            let mut trends = Trends::of(&series);
-            let others = super::why::explain(&series, &mut trends, &progress)?;
-            Report { other_causes: others, ..analysis::report_with(&series, &options, trends) }
-        } else {
-            analysis::report(&series, &options)
+        let mut trends = None;
+        let mut other_causes = Vec::new();
+        if why {
+            let mut explained = Trends::of(&series);
+            other_causes = super::why::explain(&series, &mut explained, &progress)?;
+            trends = Some(explained);
+        }
+        let mut report = |options: &Options| {
+            let report = match trends.take() {
+                Some(trends) => {
+                    Report { other_causes: std::mem::take(&mut other_causes), ..analysis::report_with(&series, options, trends) }
+                }
+                None => analysis::report(&series, options),
+            };
+            matched(&report, options).map(|()| report)
         };
-        matched(&report, &options)?;
-        Ok(report)
+        Ok((report(&options)?, stack_options.as_ref().map(report).transpose()?))
     })??;
     drop(progress);
-    write(&report, &output, files)
+    write(&report, of_stacks.as_ref(), &output, files)
 }
 
 /// An error if filters left nothing to show.
@@ -150,15 +160,15 @@ fn verify(args: &Verify) -> Result<Notes, Failure> {
         return Err(Failure { code: exit::INPUT, messages: refused });
     }
     let report = analysis::verified(&Series::new(loaded, OrderBy::Given, None, Vec::new()));
-    write(&report, &output, files)
+    write(&report, None, &output, files)
 }
 
 fn summary(args: &Summary) -> Result<Notes, Failure> {
     config::threads(args.threads)?;
     let file = args.output.as_deref().map(OutputFile::open).transpose()?;
     let progress = Watcher::new(args.quiet);
-    let drop_frames = config::drop_frames(&args.read)?;
-    let want = config::want(None, &args.read, drop_frames.as_ref());
+    let frames = config::frames(&args.read)?;
+    let want = config::want(&[], &args.read, &frames);
     let snapshot = in_pool(args.threads, || load::read(&args.file, want, &progress))??;
     drop(progress);
     let text = serde_json::to_vec(&crate::summary::of(&snapshot)).map(|mut text| {
@@ -191,16 +201,24 @@ pub(super) fn open(output: &Output) -> Result<Vec<OutputFile>, Failure> {
     output.files.iter().map(|(_, path)| OutputFile::open(path)).collect()
 }
 
-/// Writes a report to the files of `-o` and to standard output; returns what is to be said on standard error.
-pub(super) fn write(report: &Report, output: &Output, files: Vec<OutputFile>) -> Result<Notes, Failure> {
+/// Writes a report to the files of `-o` and to standard output, that of stacks where a format [wants](Renderer::wants_stacks) them;
+/// returns what is to be said on standard error.
+pub(super) fn write(
+    report: &Report,
+    of_stacks: Option<&Report>,
+    output: &Output,
+    files: Vec<OutputFile>,
+) -> Result<Notes, Failure> {
+    let report_for = |renderer: &dyn Renderer| of_stacks.filter(|_| renderer.wants_stacks()).unwrap_or(report);
     let plain = Style { color: false, ..output.style };
     for ((renderer, _), file) in output.files.iter().zip(files) {
-        file.write(&rendered(report, *renderer, &plain)?)?;
+        file.write(&rendered(report_for(*renderer), *renderer, &plain)?)?;
     }
-    output::standard(&rendered(report, output.renderer, &output.style)?)?;
+    output::standard(&rendered(report_for(output.renderer), output.renderer, &output.style)?)?;
     if output.quiet {
         return Ok(Notes::new());
     }
+    let report = report_for(output.renderer);
     let of_inputs = report.inputs.iter().flat_map(|input| notes(&input.warnings, &input.path));
     Ok(report.warnings.iter().map(|warning| format!("warning: {}", warning.message)).chain(of_inputs).collect())
 }

@@ -47,7 +47,7 @@ pub(super) fn paths(args: &Paths) -> Result<Notes, Failure> {
         found(&series, &options, &progress)
     })??;
     drop(progress);
-    write(&report, &output, files)
+    write(&report, None, &output, files)
 }
 
 /// The report of a series, the last snapshot of which is looked into.

@@ -45,7 +45,16 @@ fn series(rows: &[Row<'_>]) -> Series {
 }
 
 fn options() -> Options {
-    Options { command: Command::Check, by: Vec::new(), limit: 0, sort: None, focus: None, ignore: None, kinds: Vec::new() }
+    Options {
+        command: Command::Check,
+        by: Vec::new(),
+        limit: 0,
+        sort: None,
+        focus: None,
+        ignore: None,
+        kinds: Vec::new(),
+        allocated_between: None,
+    }
 }
 
 fn rules(budget: &str) -> Rules {

@@ -4,6 +4,7 @@ use crate::error::ErrorKind;
 use crate::identity::Identify;
 use crate::snapshot::{Runtime, Snapshot};
 use crate::source::Source;
+use crate::source_maps::SourceMaps;
 use crate::stacks::DropFrames;
 
 mod feed;
@@ -64,8 +65,24 @@ pub struct Want<'a> {
     pub collapse: bool,
     /// Leave out a last record that is cut in the middle, instead of refusing the input.
     pub allow_truncated: bool,
+    /// Tell the types of a kind apart: not needed where rows go by stacks alone.
+    pub types: bool,
+    /// Count only objects allocated in a range of a recording; the others are one group of the kind
+    /// [`OUTSIDE`](crate::snapshot::OUTSIDE).
+    pub allocated_between: Option<TimeRange>,
     /// Frames to take off every stack.
     pub drop_frames: Option<&'a DropFrames>,
+    /// Where the frames of bundled and minified scripts stand in their sources.
+    pub source_maps: Option<&'a SourceMaps>,
+}
+
+/// A range of time from the beginning of a recording, its beginning excluded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeRange {
+    /// Microseconds.
+    pub from_us: u64,
+    /// Microseconds.
+    pub to_us: u64,
 }
 
 impl Want<'_> {
@@ -77,7 +94,10 @@ impl Want<'_> {
         names: false,
         collapse: false,
         allow_truncated: false,
+        types: true,
+        allocated_between: None,
         drop_frames: None,
+        source_maps: None,
     };
 }
 
@@ -119,6 +139,9 @@ pub(crate) fn is_known(head: &[u8]) -> bool {
 /// If no format recognizes it, the reader refuses it, or the file changed meanwhile.
 pub fn read(source: &mut Source, want: Want<'_>) -> Result<Snapshot, ErrorKind> {
     let result = match format_of(source.head()) {
+        Ok(format) if want.allocated_between.is_some() && format.name() != v8::NAME => {
+            Err(ErrorKind::Unrecognized("it does not tell when objects were allocated: only recordings of V8 do".to_owned()))
+        }
         Ok(format) => format.read(source, want),
         Err(what) => Err(ErrorKind::Unrecognized(what)),
     };
@@ -126,6 +149,6 @@ pub fn read(source: &mut Source, want: Want<'_>) -> Result<Snapshot, ErrorKind> 
     source.unchanged()?;
     let mut snapshot = result?;
     snapshot.file_bytes = source.file_bytes();
-    snapshot.settle(want.drop_frames);
+    snapshot.settle(want.source_maps, want.drop_frames);
     Ok(snapshot)
 }

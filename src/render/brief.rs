@@ -126,6 +126,7 @@ fn ends<T: Copy>(values: &[T]) -> Vec<T> {
 fn finding_value(finding: &Finding, limits: Limits) -> Value {
     let style = Style::default();
     let members: Vec<String> = findings::units(finding, &style).iter().take(5).map(|unit| limits.cut(unit)).collect();
+    let allocated_by = finding.allocated_at.as_ref().map(|at| limits.cut(&findings::stack_words(&at.frames, &style, usize::MAX)));
     let causes = finding
         .causes
         .as_ref()
@@ -140,6 +141,9 @@ fn finding_value(finding: &Finding, limits: Limits) -> Value {
         "each_unit": members,
         "members_of": finding.members.len(),
     });
+    if let (Some(stack), Some(fields)) = (allocated_by, value.as_object_mut()) {
+        fields.insert("allocated_by".to_owned(), json!(stack));
+    }
     if let (Some(causes), Some(fields)) = (causes, value.as_object_mut()) {
         fields.insert("causes".to_owned(), json!(causes));
     }
@@ -155,6 +159,12 @@ fn group_value(group: &Group, limits: Limits) -> Value {
     if let Some(fields) = value.as_object_mut() {
         if let Some(delta) = group.change.size_delta {
             fields.insert("size_delta".to_owned(), json!(delta));
+        }
+        if let Some(at) = &group.allocated_at {
+            fields.insert(
+                "allocated_by".to_owned(),
+                json!(limits.cut(&findings::stack_words(&at.frames, &Style::default(), usize::MAX))),
+            );
         }
         if let Some(trend) = &group.trend {
             fields.insert("verdict".to_owned(), json!(trend.verdict));
