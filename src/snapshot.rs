@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::graph::devtools::comparison::Objects;
+use crate::grouping::Traits;
+use crate::heap::HeapFacts;
 use crate::identity::Identity;
 use crate::report::{Moved, Warning};
 use crate::stacks::{DropFrames, Frame, Stacks};
@@ -29,7 +32,7 @@ pub struct Snapshot {
     pub extra_native_bytes: Option<u64>,
     /// The highest odd object id, which rises with time within a process.
     pub order_key: Option<u64>,
-    /// The groups, sorted by kind, name and stack.
+    /// The groups, sorted by kind, name, stack and class.
     pub groups: Vec<Group>,
     /// The stacks the groups refer to.
     pub stacks: Stacks,
@@ -39,9 +42,11 @@ pub struct Snapshot {
     pub warnings: Vec<Warning>,
     /// What identifies the objects, if it was asked for and the format has ids.
     pub identity: Option<Identity>,
+    /// What its references tell, if they were read.
+    pub heap: Option<HeapFacts>,
 }
 
-/// The objects of one kind and name and, where stacks were asked for, one allocation stack.
+/// The objects of one kind and name and, where these were asked for, one allocation stack and one class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
     /// Node type: V8's word for it, or the type in other runtimes' terms.
@@ -50,9 +55,11 @@ pub struct Group {
     pub name: String,
     /// Where they were allocated.
     pub stack: u32,
+    /// The class as DevTools forms it; empty where it was not asked for, and of objects without a size.
+    pub class: String,
     /// Number of objects.
     pub count: u64,
-    /// Self sizes in bytes; 0 where the input has no sizes.
+    /// Self sizes in bytes (or the other sizes that were asked for); 0 where the input has no sizes.
     pub self_size: u64,
 }
 
@@ -76,6 +83,7 @@ impl Snapshot {
             allocated: Vec::new(),
             warnings: Vec::new(),
             identity: None,
+            heap: None,
         }
     }
 
@@ -83,6 +91,11 @@ impl Snapshot {
     #[must_use]
     pub fn kind_of_input(&self) -> &str {
         self.origin.as_deref().unwrap_or(self.format)
+    }
+
+    /// Its objects by class and id, if they were asked for.
+    pub(crate) fn objects(&self) -> Option<&Objects> {
+        self.heap.as_ref()?.objects.as_ref()
     }
 
     /// Notes that the input ends before its end: what was cut in the middle was left out.
@@ -94,8 +107,8 @@ impl Snapshot {
     }
 
     /// Takes frames of the recording off all stacks, names allocations without a type by their site, and puts groups that are
-    /// now the same together.
-    pub(crate) fn settle(&mut self, drop: Option<&DropFrames>) {
+    /// now the same together. Returns where each group is now.
+    pub(crate) fn settle(&mut self, drop: Option<&DropFrames>) -> Vec<u32> {
         if let Some(drop) = drop {
             let kept = self.stacks.without(drop);
             self.groups.iter_mut().for_each(|group| group.stack = kept[group.stack as usize]);
@@ -110,18 +123,37 @@ impl Snapshot {
                 group.name = self.stacks.site(group.stack).map_or_else(|| UNTRACKED.to_owned(), Frame::text);
             }
         }
-        if drop.is_some() || self.runtime == Runtime::Untyped {
-            let key = |group: &Group| (group.kind.clone(), group.name.clone(), group.stack);
-            self.groups.sort_by_cached_key(key);
-            self.groups.dedup_by(|later, first| {
-                let same = key(later) == key(first);
-                if same {
-                    first.count += later.count;
-                    first.self_size += later.self_size;
-                }
-                same
-            });
+        let as_it_was = (0..).take(self.groups.len());
+        if drop.is_none() && self.runtime != Runtime::Untyped {
+            return as_it_was.collect();
         }
+        let mut groups: Vec<(Group, u32)> = std::mem::take(&mut self.groups).into_iter().zip(as_it_was).collect();
+        let mut place = vec![0; groups.len()];
+        groups.sort_by(|(a, _), (b, _)| a.place().cmp(&b.place()));
+        for (group, before) in groups {
+            match self.groups.last_mut().filter(|last| last.place() == group.place()) {
+                Some(last) => {
+                    last.count += group.count;
+                    last.self_size += group.self_size;
+                }
+                None => self.groups.push(group),
+            }
+            place[before as usize] = u32::try_from(self.groups.len() - 1).unwrap_or(u32::MAX);
+        }
+        place
+    }
+}
+
+impl Group {
+    /// What tells it from other groups, and their order.
+    pub(crate) fn place(&self) -> (&str, &str, u32, &str) {
+        (&self.kind, &self.name, self.stack, &self.class)
+    }
+
+    /// What its keys are made of, in a snapshot.
+    #[must_use]
+    pub fn traits<'a>(&'a self, runtime: Runtime, stacks: &'a Stacks) -> Traits<'a> {
+        Traits { runtime, stacks, kind: &self.kind, name: &self.name, stack: self.stack, class: &self.class }
     }
 }
 
@@ -153,7 +185,7 @@ impl Histogram {
 
     /// The snapshot that holds what was counted.
     pub(crate) fn snapshot(self, format: &'static str, runtime: Runtime, stacks: Stacks) -> Snapshot {
-        let group = |((kind, name, stack), (count, self_size))| Group { kind, name, stack, count, self_size };
+        let group = |((kind, name, stack), (count, self_size))| Group { kind, name, stack, class: String::new(), count, self_size };
         Snapshot {
             nodes: self.nodes,
             self_size: Some(self.self_size),

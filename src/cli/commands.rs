@@ -2,7 +2,7 @@
 
 use clap::CommandFactory;
 
-use super::args::{Cli, Command, Diff, Order, ReportArgs, Summary, Top, Trend, Verify};
+use super::args::{Cli, Command, Diff, HeapArgs, Order, ReportArgs, Summary, Top, Trend, Verify};
 use super::config::{self, Output};
 use super::output::{self, OutputFile};
 use super::progress::Watcher;
@@ -58,7 +58,7 @@ fn bare(args: &Trend) -> Result<Notes, Failure> {
     } else {
         args.order.into()
     };
-    analyse(command, &inputs, order, &args.report)
+    analyse(command, &inputs, order, (&args.report, args.heap))
 }
 
 fn top(args: &Top) -> Result<Notes, Failure> {
@@ -67,7 +67,7 @@ fn top(args: &Top) -> Result<Notes, Failure> {
         let message = format!("{}: top shows one snapshot, the directory holds {}", safe_name(&args.file), inputs.len());
         return Err(Failure::new(exit::USAGE, message));
     }
-    analyse(report::Command::Top, &inputs, InputOrder::Given, &args.report)
+    analyse(report::Command::Top, &inputs, InputOrder::Given, (&args.report, args.heap))
 }
 
 fn diff(args: &Diff) -> Result<Notes, Failure> {
@@ -75,7 +75,7 @@ fn diff(args: &Diff) -> Result<Notes, Failure> {
     if inputs.len() != 2 {
         return Err(Failure::new(exit::USAGE, "diff compares two snapshots; use trend for directories"));
     }
-    analyse(report::Command::Diff, &inputs, InputOrder::Given, &args.report)
+    analyse(report::Command::Diff, &inputs, InputOrder::Given, (&args.report, args.heap))
 }
 
 fn trend(args: &Trend) -> Result<Notes, Failure> {
@@ -83,14 +83,19 @@ fn trend(args: &Trend) -> Result<Notes, Failure> {
     if inputs.len() < 2 {
         return Err(Failure::new(exit::USAGE, "trend needs several snapshots; use top for one"));
     }
-    analyse(report::Command::Trend, &inputs, args.order.into(), &args.report)
+    analyse(report::Command::Trend, &inputs, args.order.into(), (&args.report, args.heap))
 }
 
-fn analyse(command: report::Command, inputs: &[load::Candidate], order: InputOrder, args: &ReportArgs) -> Result<Notes, Failure> {
-    let options = config::options(command, args)?;
+fn analyse(
+    command: report::Command,
+    inputs: &[load::Candidate],
+    order: InputOrder,
+    (args, heap): (&ReportArgs, HeapArgs),
+) -> Result<Notes, Failure> {
+    let options = config::options(command, args, heap)?;
     let output = config::output(command, &args.output)?;
     let drop_frames = config::drop_frames(&args.read)?;
-    let want = config::want(Some(&options), &args.read, drop_frames.as_ref());
+    let want = config::limited(config::want(Some(&options), &args.read, drop_frames.as_ref()), args);
     let files = open(&output)?;
     let progress = Watcher::new(output.quiet);
     let report = in_pool(output.threads, || -> Result<Report, Failure> {

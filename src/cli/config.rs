@@ -4,10 +4,11 @@ use std::io::IsTerminal;
 
 use regex::Regex;
 
-use super::args::{Color, OutputArgs, ReadArgs, ReportArgs, SCRIPT_ALIAS};
+use super::args::{Color, HeapArgs, OutputArgs, ReadArgs, ReportArgs, SCRIPT_ALIAS};
 use super::{Failure, exit};
-use crate::analysis::{Options, Sort};
+use crate::analysis::{Options, Sizes, Sort};
 use crate::grouping::Level;
+use crate::heap::{HeapWant, RowsWant};
 use crate::input::Want;
 use crate::render::{Renderer, Style, by_name};
 use crate::report;
@@ -34,20 +35,26 @@ pub struct Output {
 ///
 /// # Errors
 /// A usage error.
-pub fn options(command: report::Command, args: &ReportArgs) -> Result<Options, Failure> {
+pub fn options(command: report::Command, args: &ReportArgs, heap: HeapArgs) -> Result<Options, Failure> {
     let mut by = Vec::new();
     for name in &args.by {
         let name = if name == SCRIPT_ALIAS { Level::Script.label() } else { name };
         by.extend(Level::ALL.iter().filter(|(_, label)| *label == name).map(|&(level, _)| level));
     }
+    let sort = args.sort.as_ref().and_then(|name| Sort::ALL.iter().find(|(_, label)| label == name)).map(|&(sort, _)| sort);
+    if sort == Some(Sort::Retained) && !heap.retained {
+        return Err(Failure::new(exit::USAGE, "--sort retained: goes with --retained"));
+    }
     Ok(Options {
         command,
         by,
         limit: args.limit,
-        sort: args.sort.as_ref().and_then(|name| Sort::ALL.iter().find(|(_, label)| label == name)).map(|&(sort, _)| sort),
+        sort,
         focus: pattern("focus", &args.focus)?,
         ignore: pattern("ignore", &args.ignore)?,
         kinds: args.kind.clone(),
+        sizes: Sizes::ALL.iter().find(|(_, label)| *label == args.sizes).map(|&(sizes, _)| sizes).unwrap_or_default(),
+        retained: heap.retained,
     })
 }
 
@@ -69,7 +76,7 @@ pub fn drop_frames(args: &ReadArgs) -> Result<Option<DropFrames>, Failure> {
 
 /// What is wanted of every input.
 #[must_use]
-pub fn want<'a>(rows: Option<&Options>, args: &ReadArgs, drop_frames: Option<&'a DropFrames>) -> Want<'a> {
+pub fn want<'a>(rows: Option<&'a Options>, args: &ReadArgs, drop_frames: Option<&'a DropFrames>) -> Want<'a> {
     let by = |wanted: fn(&Level) -> bool| rows.is_some_and(|rows| rows.by.iter().any(wanted));
     // What grows is shown with where it was allocated.
     let grows = rows.is_some_and(|rows| matches!(rows.command, report::Command::Diff | report::Command::Trend | report::Command::Check));
@@ -79,8 +86,25 @@ pub fn want<'a>(rows: Option<&Options>, args: &ReadArgs, drop_frames: Option<&'a
         collapse: args.collapse,
         allow_truncated: args.allow_truncated,
         drop_frames,
+        heap: rows.and_then(heap),
         ..Want::GROUPS
     }
+}
+
+/// The same, within the memory that is allowed.
+#[must_use]
+pub fn limited<'a>(want: Want<'a>, args: &ReportArgs) -> Want<'a> {
+    Want { heap: want.heap.map(|heap| HeapWant { memory_max: args.max_memory, ..heap }), ..want }
+}
+
+/// What is wanted of references; None if rows can do without.
+fn heap(rows: &Options) -> Option<HeapWant<'_>> {
+    let breakdown = rows.command == report::Command::Trend;
+    let retained = rows.retained.then_some(RowsWant { by: &rows.by, breakdown, kinds: &rows.kinds });
+    let (owned, classes) = (rows.sizes == Sizes::Owned, rows.by.contains(&Level::DevTools));
+    let statistics = rows.command == report::Command::Top;
+    let needed = retained.is_some() || owned || classes;
+    needed.then_some(HeapWant { retained, owned, classes, statistics, ..HeapWant::default() })
 }
 
 /// Where the reports of a command go and how they look.

@@ -27,6 +27,7 @@ fn series_of(rows: &[Row<'_>], change: impl Fn(usize, &mut Snapshot)) -> Series 
             kind: kind.to_owned(),
             name: name.to_owned(),
             stack: 0,
+            class: String::new(),
             count: counts[i],
             self_size: counts[i] * each,
         };
@@ -45,7 +46,17 @@ fn series(rows: &[Row<'_>]) -> Series {
 }
 
 fn options() -> Options {
-    Options { command: Command::Check, by: Vec::new(), limit: 0, sort: None, focus: None, ignore: None, kinds: Vec::new() }
+    Options {
+        command: Command::Check,
+        by: Vec::new(),
+        limit: 0,
+        sort: None,
+        focus: None,
+        ignore: None,
+        kinds: Vec::new(),
+        sizes: analysis::Sizes::Recorded,
+        retained: false,
+    }
 }
 
 fn rules(budget: &str) -> Rules {

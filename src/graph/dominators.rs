@@ -27,13 +27,19 @@ impl Dominators {
     /// that nothing leads to, hangs off the root node by node, and its references count for nobody else.
     #[must_use]
     pub fn new(graph: &Graph) -> Self {
+        Self::with_pages(graph, &super::essential::pages(graph))
+    }
+
+    /// The same for a graph without names, whose [`pages`](super::pages) are known.
+    #[must_use]
+    pub fn with_pages(graph: &Graph, pages: &[u32]) -> Self {
         let nodes = graph.kind.len();
         if nodes == 0 {
             return Self { order: Vec::new(), dominator: Vec::new(), page_nodes: 0, page_rest: Vec::new() };
         }
         let mut walk = Walk::new(graph);
         walk.reach(graph.root, 0);
-        walk.page();
+        walk.page(pages);
         walk.rest();
         let (page_nodes, page_rest) = (walk.page_last as usize - 1, std::mem::take(&mut walk.page_rest));
         let (mut order, mut dominator) = semi_nca(walk);
@@ -128,9 +134,9 @@ impl<'g> Walk<'g> {
     }
 
     /// Walks over pages, which comes first: references from elsewhere into a page do not count.
-    fn page(&mut self) {
+    fn page(&mut self, starts: &[u32]) {
         let graph = self.graph;
-        for start in super::essential::pages(graph) {
+        for &start in starts {
             self.walk::<true>(start, 1);
             if start == graph.root {
                 self.page_rest.push(start);

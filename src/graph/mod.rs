@@ -22,6 +22,7 @@ pub use devtools::detached::Detachedness;
 pub use devtools::keys::{ClassKey, Keys, devtools_keys};
 pub use devtools::owned::owned_sizes;
 pub use dominators::Dominators;
+pub use essential::pages;
 pub use retained::{retained_by_group, retained_sizes};
 pub use wide::Wide;
 pub(crate) use wide::halves;
@@ -309,6 +310,14 @@ impl Graph {
         self.edge_name = Vec::new();
     }
 
+    /// Gives the memory back of all that dominators and retained sizes do not need, once the [`pages`] are known: names, ids, stacks
+    /// and places.
+    pub fn drop_names(&mut self) {
+        self.drop_edge_names();
+        (self.name, self.trace, self.located) = Default::default();
+        self.id = Wide::default();
+    }
+
     /// The edges of a node, in the order of the file.
     pub fn edges(&self, node: u32) -> impl Iterator<Item = Edge> + '_ {
         self.edge_range(node).map(|number| self.edge(number))
@@ -354,6 +363,17 @@ pub const RECORDS_MAX: u64 = u32::MAX as u64 - 2;
 #[must_use]
 pub fn memory_needed(nodes: u64, edges: u64) -> u64 {
     nodes.saturating_mul(62).saturating_add(edges.saturating_mul(21)).saturating_add(16 << 20)
+}
+
+/// What is wanted of a graph beside nodes and edges.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct GraphWant {
+    /// Allocation stacks, where there are any.
+    pub traces: bool,
+    /// Where constructors and functions are written down.
+    pub places: bool,
+    /// Bytes that the graph may take with what is computed of it; checked against the header before anything is taken.
+    pub memory_max: Option<u64>,
 }
 
 /// Checks a graph's announced size before memory is taken.

@@ -1,6 +1,7 @@
 //! Input formats: one file (or folder) each, chosen by content.
 
 use crate::error::ErrorKind;
+use crate::heap::{Heap, HeapWant};
 use crate::identity::Identify;
 use crate::snapshot::{Runtime, Snapshot};
 use crate::source::Source;
@@ -36,6 +37,13 @@ pub trait InputFormat: Sync {
     /// # Errors
     /// If the input is not a whole, consistent snapshot of this format.
     fn read(&self, source: &mut Source, want: Want<'_>) -> Result<Snapshot, ErrorKind>;
+    /// Reads a snapshot with its graph.
+    ///
+    /// # Errors
+    /// As [`InputFormat::read`]; if the format has no references, or not those that are needed; and if there is not enough memory.
+    fn read_heap(&self, _: &mut Source, _: Want<'_>, heap: HeapWant<'_>) -> Result<Heap, ErrorKind> {
+        Err(heap.refused(&format!("a file of format {} holds no references between objects", self.name())))
+    }
 }
 
 /// Whether content is of a format.
@@ -66,6 +74,8 @@ pub struct Want<'a> {
     pub allow_truncated: bool,
     /// Frames to take off every stack.
     pub drop_frames: Option<&'a DropFrames>,
+    /// What only references tell; None reads none.
+    pub heap: Option<HeapWant<'a>>,
 }
 
 impl Want<'_> {
@@ -78,6 +88,7 @@ impl Want<'_> {
         collapse: false,
         allow_truncated: false,
         drop_frames: None,
+        heap: None,
     };
 }
 
@@ -118,14 +129,29 @@ pub(crate) fn is_known(head: &[u8]) -> bool {
 /// # Errors
 /// If no format recognizes it, the reader refuses it, or the file changed meanwhile.
 pub fn read(source: &mut Source, want: Want<'_>) -> Result<Snapshot, ErrorKind> {
-    let result = match format_of(source.head()) {
-        Ok(format) => format.read(source, want),
-        Err(what) => Err(ErrorKind::Unrecognized(what)),
-    };
+    let result = format_of(source.head()).map_err(ErrorKind::Unrecognized).and_then(|format| match want.heap {
+        None => format.read(source, want).map(|mut snapshot| {
+            snapshot.settle(want.drop_frames);
+            snapshot
+        }),
+        Some(heap) => format.read_heap(source, want, heap).map(|read| read.finish(want.drop_frames, heap)),
+    });
     // A changed file explains any error better than the error does.
     source.unchanged()?;
     let mut snapshot = result?;
     snapshot.file_bytes = source.file_bytes();
-    snapshot.settle(want.drop_frames);
     Ok(snapshot)
+}
+
+/// Reads a snapshot with its graph, of whatever format the content shows. Strings may be looked up in the file's map for as long as
+/// the graph lives: ask [`Source::unchanged`] before a result is used.
+///
+/// # Errors
+/// As [`read`], and if the format has no references.
+pub fn read_heap(source: &mut Source, want: Want<'_>, heap: HeapWant<'_>) -> Result<Heap, ErrorKind> {
+    let result = format_of(source.head()).map_err(ErrorKind::Unrecognized).and_then(|format| format.read_heap(source, want, heap));
+    source.unchanged()?;
+    let mut heap = result?;
+    heap.snapshot.file_bytes = source.file_bytes();
+    Ok(heap)
 }

@@ -77,6 +77,7 @@ fn report(command: Command, inputs: Vec<Input>, groups: Vec<Group>, shown: Shown
         grouping: Grouping { by: vec!["class".to_owned()], sizes: "self" },
         inputs,
         totals,
+        statistics: None,
         groups,
         parents: Vec::new(),
         findings: Vec::new(),

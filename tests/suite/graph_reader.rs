@@ -2,7 +2,8 @@
 
 use heapdiff::error::ErrorKind;
 use heapdiff::graph::{Dominators, Graph};
-use heapdiff::input::v8::{GraphWant, read_graph};
+use heapdiff::graph::GraphWant;
+use heapdiff::input::v8::read_graph;
 use heapdiff::source::Source;
 
 use crate::support::oracle::{self, Reference};

@@ -116,7 +116,7 @@ fn add(groups: &mut Vec<Group>, stacks: &mut Stacks, Counted { kind, name, frame
             last.count += count;
             last.self_size += self_size;
         }
-        _ => groups.push(Group { kind, name, stack, count, self_size }),
+        _ => groups.push(Group { kind, name, stack, class: String::new(), count, self_size }),
     }
 }
 

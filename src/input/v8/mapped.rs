@@ -11,7 +11,7 @@ use super::header::Header;
 use super::strings::Index;
 use super::tally::Tally;
 use super::traces::{self, Traces};
-use super::{Names, assemble, nodes};
+use super::{Branches, Names, assemble, nodes};
 use crate::input::Want;
 use crate::input::text::Text;
 use crate::scan::Kernel;
@@ -25,7 +25,7 @@ const WALKED_MAX: usize = 16 << 20;
 
 /// Reads the snapshot; None if anything is out of the ordinary.
 pub(super) fn read(map: &[u8], kernel: Kernel, want: Want<'_>, progress: &AtomicU64) -> Option<Snapshot> {
-    let (header, nodes_start) = prefix(map, kernel, want)?;
+    let (header, nodes_start) = prefix(map, kernel, want.stacks)?;
     let index = Mutex::new(None);
     let names_max = map.len() as u64 / 3 + 1;
     let dense = names_max.min(header.node_count.saturating_mul(4).max(1 << 16));
@@ -46,11 +46,11 @@ pub(super) fn read(map: &[u8], kernel: Kernel, want: Want<'_>, progress: &Atomic
     let mut names = Names::wanted(&header, &parallel.sinks, &traces);
     let wanted = names.indexes();
     index.fetch(map, kernel, &wanted, |name, raw| names.add(name, raw));
-    Some(assemble(&header, parallel.sinks, &names, &traces, Vec::new()))
+    Some(assemble(&header, parallel.sinks, &names, &traces, &Branches::default(), Vec::new()).0)
 }
 
 /// The header, and where the numbers of `nodes` begin, if these are the first two sections.
-pub(super) fn prefix(map: &[u8], kernel: Kernel, want: Want<'_>) -> Option<(Header, usize)> {
+pub(super) fn prefix(map: &[u8], kernel: Kernel, stacks: bool) -> Option<(Header, usize)> {
     let mut prefix = &map[..map.len().min(PREFIX_MAX)];
     let mut text = Text::new(&mut prefix, 0, kernel);
     text.expect(b'{').ok()?;
@@ -58,7 +58,7 @@ pub(super) fn prefix(map: &[u8], kernel: Kernel, want: Want<'_>) -> Option<(Head
         return None;
     }
     text.expect(b':').ok()?;
-    let header = header(&mut text).ok()?.wanting(want.stacks);
+    let header = header(&mut text).ok()?.wanting(stacks);
     text.expect(b',').ok()?;
     if text.short_string(KEY_MAX).ok()? != b"nodes" {
         return None;

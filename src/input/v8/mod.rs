@@ -6,8 +6,10 @@
 
 use std::collections::HashMap;
 use std::io::Read;
+use std::sync::Arc;
 
 use crate::error::ErrorKind;
+use crate::heap::{Heap, HeapWant};
 use crate::identity::{Identity, NativeKey, Sampled};
 use crate::input::text::{self, Text};
 use crate::input::{InputFormat, Sniff, Want, foreign, json};
@@ -18,7 +20,7 @@ use crate::source::Source;
 use crate::stacks::NOT_TRACKED;
 use document::{Aside, SECTIONS, missing, put_aside};
 use header::Header;
-use tally::Tally;
+use tally::{Slot, Tally};
 use traces::{Recorded, Traces};
 use verify::Facts;
 
@@ -37,7 +39,7 @@ mod verify;
 /// The format of V8's heap profiler.
 pub struct V8;
 
-pub use graph::{GraphWant, read_graph};
+pub use graph::read_graph;
 
 /// Name of the format in reports.
 pub const NAME: &str = "v8";
@@ -79,6 +81,10 @@ impl InputFormat for V8 {
         let names_max = source.mapped().map_or(u64::from(u32::MAX), |map| map.len() as u64 / 3 + 1);
         let mut stream = source.take_stream();
         front_to_back(&mut stream, kernel, want, names_max)
+    }
+
+    fn read_heap(&self, source: &mut Source, want: Want<'_>, heap: HeapWant<'_>) -> Result<Heap, ErrorKind> {
+        graph::read_heap(source, want, heap)
     }
 }
 
@@ -271,7 +277,9 @@ impl<'a> Parts<'a> {
             self.facts.finish(text, header, self.strings)?;
         }
         match (self.header, self.tally, self.names) {
-            (Some(header), Some(tally), Some(names)) => Ok(assemble(&header, vec![tally], &names, &self.traces, warnings)),
+            (Some(header), Some(tally), Some(names)) => {
+                Ok(assemble(&header, vec![tally], &names, &self.traces, &Branches::default(), warnings).0)
+            }
             _ => Err(missing(text, "nodes")),
         }
     }
@@ -325,12 +333,39 @@ struct Place {
     name: u32,
     detached: bool,
     stack: u32,
+    class: u32,
     tally: usize,
     slot: usize,
 }
 
+/// What the numbers mean that tell slots of one kind and name apart.
+#[derive(Default)]
+struct Branches {
+    /// Trace node and class of each number; None if the number is the trace node.
+    pairs: Option<Vec<(u32, u32)>>,
+    /// The classes; the first is none.
+    classes: Vec<String>,
+}
+
+impl Branches {
+    /// Trace node and class of a slot.
+    fn of(&self, slot: &Slot) -> (u32, u32) {
+        self.pairs.as_ref().map_or((slot.trace, 0), |pairs| pairs[slot.trace as usize])
+    }
+
+    fn class(&self, number: u32) -> String {
+        self.classes.get(number as usize).cloned().unwrap_or_default()
+    }
+}
+
 /// The slots of all workers, those of one kind and name together, in the order of kinds and names; within them in that of stacks.
-fn places(header: &Header, tallies: &[Tally<'_>], names: &Names, recorded: &Recorded) -> Vec<(String, Vec<Place>)> {
+fn places(
+    header: &Header,
+    tallies: &[Tally<'_>],
+    names: &Names,
+    recorded: &Recorded,
+    branches: &Branches,
+) -> Vec<(String, Vec<Place>)> {
     let first_of = |kind: usize| header.kinds.iter().position(|other| other.name == header.kinds[kind].name).unwrap_or(kind);
     let first: Vec<usize> = (0..header.kinds.len()).map(first_of).collect();
     let slots = tallies
@@ -338,13 +373,17 @@ fn places(header: &Header, tallies: &[Tally<'_>], names: &Names, recorded: &Reco
         .enumerate()
         .flat_map(|(tally, counted)| counted.slots.iter().enumerate().skip(1).map(move |(slot, found)| (tally, slot, found)));
     let mut every: Vec<Place> = slots
-        .map(|(tally, slot, found)| Place {
-            kind: first[found.kind()],
-            name: found.name,
-            detached: found.detached(),
-            stack: recorded.stack(found.trace).unwrap_or(NOT_TRACKED),
-            tally,
-            slot,
+        .map(|(tally, slot, found)| {
+            let (trace, class) = branches.of(found);
+            Place {
+                kind: first[found.kind()],
+                name: found.name,
+                detached: found.detached(),
+                stack: recorded.stack(trace).unwrap_or(NOT_TRACKED),
+                class,
+                tally,
+                slot,
+            }
         })
         .collect();
     // Most slots are put together by their numbers, only the rest by text.
@@ -370,22 +409,33 @@ fn places(header: &Header, tallies: &[Tally<'_>], names: &Names, recorded: &Reco
         }
         same
     });
-    groups.iter_mut().for_each(|(_, places)| places.sort_unstable_by_key(|place| place.stack));
+    groups.iter_mut().for_each(|(_, places)| places.sort_unstable_by_key(|place| (place.stack, place.class)));
     groups
 }
 
 /// Puts what the workers counted together, now that names are known.
-fn assemble(header: &Header, tallies: Vec<Tally<'_>>, names: &Names, traces: &Traces, mut warnings: Vec<Warning>) -> Snapshot {
+///
+/// Returns the group of each slot of each tally, too.
+fn assemble(
+    header: &Header,
+    tallies: Vec<Tally<'_>>,
+    names: &Names,
+    traces: &Traces,
+    branches: &Branches,
+    mut warnings: Vec<Warning>,
+) -> (Snapshot, Vec<Arc<[u32]>>) {
     let recorded = traces.recorded(names);
-    warnings.extend(recorded.warnings(tallies.iter().flat_map(|tally| &tally.slots)));
+    let objects = tallies.iter().flat_map(|tally| &tally.slots[1..]).map(|slot| (branches.of(slot).0, slot.count));
+    warnings.extend(recorded.warnings(objects));
     let mut group_of: Vec<Vec<u32>> = tallies.iter().map(|tally| vec![u32::MAX; tally.slots.len()]).collect();
     let mut groups: Vec<Group> = Vec::new();
     let mut lacking = Vec::new();
-    for (name, places) in places(header, &tallies, names, &recorded) {
-        for places in places.chunk_by(|a, b| a.stack == b.stack) {
+    for (name, places) in places(header, &tallies, names, &recorded, branches) {
+        for places in places.chunk_by(|a, b| (a.stack, a.class) == (b.stack, b.class)) {
             let kind = header.kinds[places[0].kind].name.clone();
-            let (mut group, mut lacks) =
-                (Group { kind, name: name.clone(), stack: places[0].stack, count: 0, self_size: 0 }, Moved::default());
+            let (stack, class) = (places[0].stack, branches.class(places[0].class));
+            let mut group = Group { kind, name: name.clone(), stack, class, count: 0, self_size: 0 };
+            let mut lacks = Moved::default();
             for place in places {
                 let slot = &tallies[place.tally].slots[place.slot];
                 group.count += slot.count;
@@ -402,7 +452,8 @@ fn assemble(header: &Header, tallies: Vec<Tally<'_>>, names: &Names, traces: &Tr
         }
     }
     let odd_id_max = tallies.iter().map(|tally| tally.odd_id_max).max().unwrap_or(0);
-    Snapshot {
+    let group_of: Vec<Arc<[u32]>> = group_of.into_iter().map(Into::into).collect();
+    let snapshot = Snapshot {
         nodes: tallies.iter().map(|tally| tally.nodes).sum(),
         edges: Some(header.edge_count),
         self_size: Some(tallies.iter().map(|tally| tally.self_size).sum()),
@@ -412,16 +463,17 @@ fn assemble(header: &Header, tallies: Vec<Tally<'_>>, names: &Names, traces: &Tr
         stacks: recorded.stacks,
         allocated: recorded.allocated,
         warnings,
-        identity: identity(header, tallies, group_of, names, lacking),
+        identity: identity(header, tallies, &group_of, names, lacking),
         ..Snapshot::new(NAME, Runtime::V8)
-    }
+    };
+    (snapshot, group_of)
 }
 
 /// Merges what the workers noted of the objects' identity.
 fn identity(
     header: &Header,
     tallies: Vec<Tally<'_>>,
-    group_of: Vec<Vec<u32>>,
+    group_of: &[Arc<[u32]>],
     names: &Names,
     lacking: Vec<Moved>,
 ) -> Option<Identity> {
@@ -445,10 +497,9 @@ fn identity(
         merged.odd += noted.odd;
         merged.lacking = noted.against.map(|_| Vec::new());
         if let Some(segments) = noted.journal {
-            let groups: std::sync::Arc<[u32]> = group_of.into();
             let journal = merged.journal.get_or_insert_default();
             journal.above = noted.above;
-            journal.segments.extend(segments.into_iter().map(|segment| segment.with_groups(&groups)));
+            journal.segments.extend(segments.into_iter().map(|segment| segment.with_groups(group_of)));
         }
     }
     let mut merged = merged?;

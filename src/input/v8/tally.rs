@@ -18,7 +18,8 @@ pub(super) struct Slot {
     /// Next slot of the same name, 0 for none.
     next: u32,
     pub(super) name: u32,
-    /// The trace node that allocated its objects; 0 if that is not known or was not asked for.
+    /// What tells it from other slots of its kind and name: the trace node that allocated its objects, unless [`super::Branches`] say
+    /// otherwise; 0 if that is not known or was not asked for.
     pub(super) trace: u32,
     pub(super) count: u64,
     pub(super) self_size: u64,
@@ -155,6 +156,11 @@ impl<'a> Tally<'a> {
                 young: Default::default(),
             }),
         }
+    }
+
+    /// The slot of each record that was added last.
+    pub(super) fn slot_of(&self) -> &[u32] {
+        &self.slot_of
     }
 
     /// Makes room for a number of nodes that are to be added.
