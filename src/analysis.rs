@@ -140,7 +140,10 @@ pub fn report(series: &Series, options: &Options) -> Report {
         schema_version: SCHEMA_VERSION,
         tool: Tool::THIS,
         command: options.command,
-        grouping: Grouping { by: options.by.iter().map(|level| level.label().to_owned()).collect(), sizes: options.sizes.label() },
+        grouping: Grouping {
+            by: options.by.iter().map(|level| level.label().to_owned()).collect(),
+            sizes: options.sizes.label(),
+        },
         inputs: inputs(series),
         totals: totals.totals(series),
         statistics: statistics(series, options),

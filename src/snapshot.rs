@@ -185,7 +185,8 @@ impl Histogram {
 
     /// The snapshot that holds what was counted.
     pub(crate) fn snapshot(self, format: &'static str, runtime: Runtime, stacks: Stacks) -> Snapshot {
-        let group = |((kind, name, stack), (count, self_size))| Group { kind, name, stack, class: String::new(), count, self_size };
+        let group =
+            |((kind, name, stack), (count, self_size))| Group { kind, name, stack, class: String::new(), count, self_size };
         Snapshot {
             nodes: self.nodes,
             self_size: Some(self.self_size),

@@ -79,7 +79,8 @@ pub fn drop_frames(args: &ReadArgs) -> Result<Option<DropFrames>, Failure> {
 pub fn want<'a>(rows: Option<&'a Options>, args: &ReadArgs, drop_frames: Option<&'a DropFrames>) -> Want<'a> {
     let by = |wanted: fn(&Level) -> bool| rows.is_some_and(|rows| rows.by.iter().any(wanted));
     // What grows is shown with where it was allocated.
-    let grows = rows.is_some_and(|rows| matches!(rows.command, report::Command::Diff | report::Command::Trend | report::Command::Check));
+    let grows =
+        rows.is_some_and(|rows| matches!(rows.command, report::Command::Diff | report::Command::Trend | report::Command::Check));
     Want {
         stacks: grows || by(|level| level.is_of_stack()),
         names: by(|level| *level == Level::Name),

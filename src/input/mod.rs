@@ -149,7 +149,8 @@ pub fn read(source: &mut Source, want: Want<'_>) -> Result<Snapshot, ErrorKind> 
 /// # Errors
 /// As [`read`], and if the format has no references.
 pub fn read_heap(source: &mut Source, want: Want<'_>, heap: HeapWant<'_>) -> Result<Heap, ErrorKind> {
-    let result = format_of(source.head()).map_err(ErrorKind::Unrecognized).and_then(|format| format.read_heap(source, want, heap));
+    let result =
+        format_of(source.head()).map_err(ErrorKind::Unrecognized).and_then(|format| format.read_heap(source, want, heap));
     source.unchanged()?;
     let mut heap = result?;
     heap.snapshot.file_bytes = source.file_bytes();

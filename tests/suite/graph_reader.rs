@@ -1,8 +1,8 @@
 //! The reader of graphs against a plain one, on whole and on broken files.
 
 use heapdiff::error::ErrorKind;
-use heapdiff::graph::{Dominators, Graph};
 use heapdiff::graph::GraphWant;
+use heapdiff::graph::{Dominators, Graph};
 use heapdiff::input::v8::read_graph;
 use heapdiff::source::Source;
 

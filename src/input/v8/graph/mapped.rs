@@ -17,8 +17,8 @@ use crate::input::v8::header::Header;
 use crate::input::v8::mapped::{closes, prefix, strings_start};
 use crate::input::v8::records::read_parallel;
 use crate::input::v8::strings::Index;
-use crate::input::v8::traces::{self, Traces};
 use crate::input::v8::text::Text;
+use crate::input::v8::traces::{self, Traces};
 use crate::scan::Kernel;
 use crate::source::SharedMap;
 
@@ -30,9 +30,7 @@ const GAP_MAX: usize = 4096;
 /// # Errors
 /// If the graph is larger than what is allowed.
 pub(super) fn read(map: &SharedMap, kernel: Kernel, want: GraphWant, progress: &AtomicU64) -> Result<Option<Parsed>, ErrorKind> {
-    let Some((header, start)) =
-        prefix(map, kernel, want.traces).filter(|(header, _)| plausible(header, map.len()))
-    else {
+    let Some((header, start)) = prefix(map, kernel, want.traces).filter(|(header, _)| plausible(header, map.len())) else {
         return Ok(None);
     };
     let (nodes, edges) = columns(&header, want)?;
