@@ -93,7 +93,7 @@ pub struct Heap {
     pub snapshot: Snapshot,
     /// The graph; its sizes are those that were asked for. Names, ids and edges' names may have been let go.
     pub graph: Graph,
-    /// The group of each node.
+    /// The group of each node; past the last one for a root that is not in the file.
     pub group_of: Vec<u32>,
 }
 
@@ -130,7 +130,10 @@ fn retained(snapshot: &Snapshot, settled: &[u32], mut graph: Graph, group_of: &[
     for levels in lists {
         let (keys, row_of) = rows(snapshot, levels, want.kinds);
         let row_of: Vec<Option<u32>> = settled.iter().map(|&group| row_of[group as usize]).collect();
-        let sums = retained_by_group(&dominators, &retained, keys.len(), |node| row_of[group_of[node as usize] as usize]);
+        let sums = retained_by_group(&dominators, &retained, keys.len(), |node| {
+            // A root that is made up is in no group.
+            row_of.get(group_of[node as usize] as usize).copied().flatten()
+        });
         by_key.extend(keys.into_iter().zip(sums));
     }
     Retained { by_key }

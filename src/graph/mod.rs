@@ -147,6 +147,12 @@ impl NodeKinds {
         Ok(Self { names, kinds })
     }
 
+    /// The same for a format that the rules for V8's types are not about. There must be no more than 256.
+    #[must_use]
+    pub(crate) fn without_rules(names: Vec<String>) -> Self {
+        Self { names, kinds: [NodeKind::Other; 256] }
+    }
+
     /// What a type's number means to the rules.
     #[must_use]
     pub fn of(&self, number: u8) -> NodeKind {

@@ -85,6 +85,24 @@ impl Wide {
     }
 }
 
+impl FromIterator<u64> for Wide {
+    fn from_iter<I: IntoIterator<Item = u64>>(numbers: I) -> Self {
+        let mut wide = Self::default();
+        for number in numbers {
+            let (low, high) = halves(number);
+            if high != 0 {
+                wide.high.resize(wide.low.len(), 0);
+                wide.high.push(high);
+            }
+            wide.low.push(low);
+        }
+        if !wide.high.is_empty() {
+            wide.high.resize(wide.low.len(), 0);
+        }
+        wide
+    }
+}
+
 /// The lower and upper 32 bits.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "the halves are meant")]
