@@ -17,8 +17,8 @@ complete or absent, and for the owner's eyes only: it holds the first 100 charac
 
 With tracemalloc on, each object also has the "trace" of calls that made it, most recent last.
 
-The process does nothing else in this thread meanwhile, other threads go on: what they change during the dump may be in it or not.
-Needs CPython, no package, and about a tenth of the memory that the objects take.
+The thread it runs in stands still meanwhile, others go on: what they change during the dump may be in it or not. Takes some 3 seconds
+a million objects, and 15 bytes of memory an object. Needs CPython and no package.
 """
 
 # How this text is run decides what it does:
@@ -145,7 +145,7 @@ else:
         highest = 0
         for other in os.listdir(folder):
             number = other[len(before) : len(other) - len(after)]
-            if number.isdigit() and other == before + number + after:
+            if number.isdecimal() and other == before + number + after:
                 highest = max(highest, int(number))
         return os.path.join(folder, f"{before}{highest + 1}{after}")
 

@@ -14,16 +14,17 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::SystemTime;
 
 use memmap2::Mmap;
 
 use crate::error::ErrorKind;
 
-/// How much a decompressing thread hands over at a time, and how many such blocks may wait.
-const BLOCK: usize = 256 << 10;
-const BLOCKS_WAITING: usize = 8;
+/// How much a decompressing thread hands over at a time, and how many such blocks there are: scanning is the faster of the two, and
+/// with small blocks the time to wake its thread is a tenth of the whole.
+const BLOCK: usize = 2 << 20;
+const BLOCKS: usize = 4;
 /// How much of a stream is looked at to tell its format.
 const HEAD: usize = 16 << 10;
 
@@ -226,38 +227,74 @@ impl Read for Labelled {
 }
 
 /// Reads ahead on a thread of its own, so that unpacking and scanning run side by side.
+///
+/// Blocks go round: one that has been read is filled anew, so that a long stream touches the same few pages from its beginning to
+/// its end.
 struct Pipelined {
-    blocks: Receiver<io::Result<Vec<u8>>>,
-    block: Vec<u8>,
+    blocks: Receiver<io::Result<Block>>,
+    empty: SyncSender<Box<[u8]>>,
+    block: Block,
     at: usize,
 }
 
+/// A stretch of a stream, at the beginning of a larger allocation.
+#[derive(Default)]
+struct Block {
+    bytes: Box<[u8]>,
+    len: usize,
+}
+
 impl Pipelined {
-    fn new(mut input: Box<dyn Read + Send>) -> Self {
-        let (sender, blocks) = sync_channel(BLOCKS_WAITING);
-        std::thread::spawn(move || {
-            loop {
-                let mut block = Vec::with_capacity(BLOCK);
-                let result = (&mut input).take(BLOCK as u64).read_to_end(&mut block);
-                let ended = result.is_err() || block.is_empty();
-                // The reader has gone when nobody waits for blocks any more.
-                if sender.send(result.map(|_| block)).is_err() || ended {
-                    return;
-                }
-            }
-        });
-        Self { blocks, block: Vec::new(), at: 0 }
+    fn new(input: Box<dyn Read + Send>) -> Self {
+        let (sender, blocks) = sync_channel(BLOCKS);
+        let (empty, empties) = sync_channel(BLOCKS);
+        for _ in 0..BLOCKS {
+            // The channel has room for every block there is.
+            let _ = empty.try_send(vec![0; BLOCK].into_boxed_slice());
+        }
+        std::thread::spawn(move || read_ahead(input, &empties, &sender));
+        Self { blocks, empty, block: Block::default(), at: 0 }
     }
+}
+
+/// Fills blocks until the input ends or fails, or until nobody waits for them any more.
+fn read_ahead(mut input: Box<dyn Read + Send>, empties: &Receiver<Box<[u8]>>, blocks: &SyncSender<io::Result<Block>>) {
+    for mut bytes in empties {
+        let filled = fill(&mut input, &mut bytes);
+        let ended = !matches!(filled, Ok(len) if len > 0);
+        if blocks.send(filled.map(|len| Block { bytes, len })).is_err() || ended {
+            return;
+        }
+    }
+}
+
+/// Reads until the buffer is full or the input ends. Returns how much was read.
+fn fill(input: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match input.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(n) => filled += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
 }
 
 impl Read for Pipelined {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.at == self.block.len() {
-            self.block = self.blocks.recv().unwrap_or_else(|_| Ok(Vec::new()))?;
+        if self.at == self.block.len {
+            let next = self.blocks.recv().unwrap_or_else(|_| Ok(Block::default()))?;
+            let read = std::mem::replace(&mut self.block, next);
             self.at = 0;
+            if !read.bytes.is_empty() {
+                // The thread is gone at the end of the stream.
+                let _ = self.empty.try_send(read.bytes);
+            }
         }
-        let n = buffer.len().min(self.block.len() - self.at);
-        buffer[..n].copy_from_slice(&self.block[self.at..self.at + n]);
+        let n = buffer.len().min(self.block.len - self.at);
+        buffer[..n].copy_from_slice(&self.block.bytes[self.at..self.at + n]);
         self.at += n;
         Ok(n)
     }

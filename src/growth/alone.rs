@@ -1,7 +1,7 @@
 //! Groups judged alone, on their size: what no finding explains.
 
 use super::stats::{self, MannKendall};
-use super::steps::Context;
+use super::steps::{BY_CHANCE_MAX, Context};
 use super::tiers;
 use super::{Group, Measures};
 use crate::report::TrendVerdict;
@@ -24,7 +24,7 @@ pub(crate) struct Shape {
     /// Theil-Sen slope times the number of steps.
     growth: f64,
     median: f64,
-    /// Number of steps that make 70 % of all positive change.
+    /// Number of steps that hold at least half of their fair share of all that is gained.
     spread: usize,
 }
 
@@ -66,7 +66,7 @@ impl Shape {
 
     /// The tests a leak passes beside its gate.
     fn rises_throughout(&self, n: usize) -> bool {
-        let steps_min = if n < 9 { (3 * (n - 1)).div_ceil(10).max(2) } else { 0 };
+        let steps_min = if n < 7 { 2 } else { 3 };
         self.measures.p <= 0.01 && self.measures.tail >= 0.4 && self.measures.weakest >= 0.15 && self.spread >= steps_min
     }
 }
@@ -79,19 +79,11 @@ fn parts(values: &[u64]) -> impl Iterator<Item = &[u64]> {
     (0..parts).map(move |part| &values[bound(part)..=bound(part + 1)])
 }
 
+/// Number of steps that hold at least half of their fair share of all that is gained.
 fn spread(values: &[u64]) -> usize {
-    let mut rises: Vec<u64> = values.windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect();
-    rises.sort_unstable_by(|a, b| b.cmp(a));
-    let enough = 0.7 * rises.iter().map(|&rise| stats::u64_to_f64(rise)).sum::<f64>();
-    let mut sum = 0.0;
-    rises
-        .iter()
-        .take_while(|&&rise| {
-            let more = sum < enough;
-            sum += stats::u64_to_f64(rise);
-            more
-        })
-        .count()
+    let rises = values.windows(2).map(|pair| stats::u64_to_f64(pair[1].saturating_sub(pair[0])));
+    let fair = rises.clone().sum::<f64>() / stats::to_f64(values.len().saturating_sub(1));
+    rises.filter(|&rise| rise > 0.0 && rise >= 0.5 * fair).count()
 }
 
 /// Judgement of a group alone.
@@ -112,7 +104,11 @@ pub(crate) fn judge(group: &Group<'_>, shape: &Shape, context: Context<'_>) -> O
     let sized = !group.series.self_size.is_empty();
     let gate = if sized { shape.passes(context.gate_bytes, GATE_SHARE) } else { shape.passes(GATE_OBJECTS, GATE_OBJECTS_SHARE) };
     let possible = if n < 5 { context.kendall.p_least(n) } else { 0.0 };
-    let verdict = if gate && n >= 5 && shape.rises_throughout(n) && !tiers::is_runtime(group.series.kind, group.series.name) {
+    // Where many named groups swing, one or the other rises throughout by chance.
+    let chances = if group.tier >= tiers::NATIVE { context.chances.max(1) } else { 1 };
+    let lone = shape.measures.p * stats::to_f64(chances) <= BY_CHANCE_MAX;
+    let own = !tiers::is_runtime(group.series.kind, group.series.name);
+    let verdict = if gate && n >= 5 && shape.rises_throughout(n) && lone && own {
         TrendVerdict::Leak
     } else if (gate && shape.measures.p <= possible.max(0.05)) || (sized && rises_within_churn(group, context.kendall)) {
         TrendVerdict::Suspect

@@ -34,7 +34,7 @@ pub(crate) struct Explanation {
 
 /// Whether the group's growth may have several causes.
 pub(crate) fn is_shared(group: &Group<'_>) -> bool {
-    group.tier < tiers::NATIVE && !tiers::is_code_or_shape(group.series.kind)
+    group.tier < tiers::NATIVE && !tiers::is_code_or_shape(group.series.kind, group.series.name)
 }
 
 /// The unit that explains most of the group's growth with the least spread, among those with the given indices.

@@ -75,13 +75,13 @@ fn judge_alone(
 /// Judges a row by itself: by its steps where its name may start a finding, else by its size.
 pub(crate) fn judge_row(group: &Group<'_>, has_class: bool, context: Context<'_>) -> RowVerdict {
     let shape = Shape::of(context.kendall, group.bytes());
-    let may_start = (!has_class || !tiers::is_shared_kind(group.series.kind))
+    let may_start = (!has_class || !tiers::is_shared(group.series.kind, group.series.name))
         && group.movement.is_candidate()
         && units::may_start(group.tier, &group.movement, context.n);
     let in_step = if may_start && context.n >= 3 {
         let start = stats::u64_to_f64(group.series.count[0]);
         let verdict = steps::judge(&group.movement, start, context).verdict;
-        Some(units::cap(verdict, group.tier, context.n)).filter(|&verdict| units::is_growth(verdict))
+        Some(verdict.max(units::strongest(std::iter::once(group), context.n))).filter(|&verdict| units::is_growth(verdict))
     } else {
         None
     };

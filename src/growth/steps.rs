@@ -9,6 +9,10 @@ const LOSS_MAX: f64 = 0.02;
 const ONE_STEP: f64 = 0.9;
 /// Probability of falling by chance up to which steps that halve are saturating: one of four steps may be out of order.
 const FALLING_P: f64 = 0.17;
+/// Share of its fair part of the growth up to which the end of a vector holds next to nothing.
+const REMNANT: f64 = 0.1;
+/// Most groups, out of all that swing, that may be expected to rise as far as a leak by chance alone.
+pub(crate) const BY_CHANCE_MAX: f64 = 0.1;
 /// Least net growth worth a word, in objects.
 pub(crate) const NET_MIN: i64 = 4;
 
@@ -122,6 +126,12 @@ struct Growth {
     p: f64,
     p_least: f64,
     slowing: bool,
+    /// The last step holds next to nothing: the growth may just have ended.
+    ended: bool,
+    /// Number of groups, out of all that swing, that would rise as far by chance.
+    by_chance: f64,
+    /// The steps are nearly equal.
+    steady: bool,
     /// Chance does not explain the growth, and half of that.
     not_luck: bool,
     half_not_luck: bool,
@@ -138,7 +148,9 @@ impl Growth {
         let p_falling = context.kendall.p_falling(v);
         let share = net / (start + net);
         let variation = stats::variation(v);
-        let not_luck = share >= 0.5 || variation <= 0.25 || p * stats::to_f64(context.chances.max(1)) <= 0.002;
+        let by_chance = p * stats::to_f64(context.chances.max(1));
+        let steady = variation <= 0.25;
+        let not_luck = share >= 0.5 || steady || by_chance <= 0.002;
         Self {
             m,
             net,
@@ -147,6 +159,9 @@ impl Growth {
             p,
             p_least: context.kendall.p_least(m + 1),
             slowing: p_falling <= 0.05 && ratio <= 0.8,
+            ended: v.last().is_some_and(|&last| stats::i64_to_f64(last) * stats::to_f64(m) <= REMNANT * net),
+            by_chance,
+            steady,
             not_luck,
             half_not_luck: not_luck || share >= 0.25 || variation <= 0.5,
         }
@@ -156,11 +171,13 @@ impl Growth {
         let tail = self.m.div_ceil(3);
         let fair = self.net * stats::to_f64(tail) / stats::to_f64(self.m);
         let held = stats::i64_to_f64(stats::sum(&v[self.m - tail..]));
-        held <= 0.1 * fair || self.ratio <= 0.25 || (self.ratio <= 0.5 && self.p_falling <= FALLING_P)
+        held <= REMNANT * fair || self.ratio <= 0.25 || (self.ratio <= 0.5 && self.p_falling <= FALLING_P)
     }
 
     fn is_leak(&self) -> bool {
-        self.m >= 4 && self.p <= 0.01 && self.net >= 2.0 * stats::to_f64(self.m) && !self.slowing && self.not_luck
+        let lone = self.steady || self.by_chance <= BY_CHANCE_MAX;
+        let lasting = !self.slowing && !self.ended;
+        self.m >= 4 && self.p <= 0.01 && self.net >= 2.0 * stats::to_f64(self.m) && lasting && self.not_luck && lone
     }
 
     fn is_suspect(&self, movement: &Movement, context: Context<'_>) -> bool {

@@ -21,6 +21,8 @@ pub(crate) const MUTE: Tier = 0;
 /// Tier of the group (kind, name). Kinds are V8's node types; any other kind goes by the name alone.
 pub(crate) fn tier(kind: &str, name: &str) -> Tier {
     match kind {
+        "code" if name == FUNCTION_INFO => BUILT_IN,
+        "code" if name == PYTHON_CODE => BUILT_IN,
         "array" | "code" | "hidden" | "object shape" | "synthetic" => MUTE,
         "string" | "concatenated string" | "sliced string" | "number" | "heap number" | "bigint" | "symbol" => MUTE,
         "regexp" => BUILT_IN,
@@ -28,7 +30,8 @@ pub(crate) fn tier(kind: &str, name: &str) -> Tier {
         "closure" => CLOSURE,
         "native" if name.starts_with("system / ") || name.starts_with("Node / ") => PLAIN,
         "native" => NATIVE,
-        _ if kind != "object" && RUBY_BUILT_INS.binary_search(&name).is_ok() => BUILT_IN,
+        _ if kind != "object" && is_built_in_elsewhere(name) => BUILT_IN,
+        _ if kind != "object" && is_python_library(name) => PLATFORM,
         _ => class_tier(name),
     }
 }
@@ -52,24 +55,30 @@ fn is_built_in(name: &str) -> bool {
         || JAVA_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// Names that an `object` of V8 may well have from an application.
+fn is_built_in_elsewhere(name: &str) -> bool {
+    [PYTHON_RUNTIME, RUBY_BUILT_INS].iter().any(|table| table.binary_search(&name).is_ok())
+}
+
+/// Python's classes made in C carry their module, those of programs don't.
+fn is_python_library(name: &str) -> bool {
+    let module = name.split_once('.').map_or("", |(module, _)| module);
+    module.starts_with('_') || PYTHON_MODULES.binary_search(&module).is_ok()
+}
+
 fn is_plain_closure(name: &str) -> bool {
     name.starts_with("bound ") || PLAIN_CLOSURES.binary_search(&name).is_ok()
 }
 
-/// Kinds whose groups rise and fall with many causes and so start no finding.
-pub(crate) fn is_shared_kind(kind: &str) -> bool {
-    matches!(
-        kind,
-        "string"
-            | "concatenated string"
-            | "sliced string"
-            | "number"
-            | "heap number"
-            | "bigint"
-            | "array"
-            | "code"
-            | "object shape"
-    )
+/// Groups that rise and fall with many causes, and so start no finding.
+pub(crate) fn is_shared(kind: &str, name: &str) -> bool {
+    match kind {
+        "string" | "concatenated string" | "sliced string" | "number" | "heap number" | "bigint" | "array" | "object shape" => {
+            true
+        }
+        "code" => !matches!(name, FUNCTION_INFO | PYTHON_CODE),
+        _ => false,
+    }
 }
 
 /// What literals and text are made of: objects without a class and strings.
@@ -79,13 +88,27 @@ pub(crate) fn is_literal(kind: &str, name: &str) -> bool {
 
 /// Code, feedback, metadata, shapes: what the engine itself adds while a program runs.
 pub(crate) fn is_runtime(kind: &str, name: &str) -> bool {
-    matches!(kind, "code" | "hidden" | "object shape") || (kind == "array" && METADATA_ARRAYS.binary_search(&name).is_ok())
+    matches!(kind, "hidden" | "object shape")
+        || is_code(kind, name)
+        || (kind == "array" && METADATA_ARRAYS.binary_search(&name).is_ok())
+}
+
+/// Code of V8.
+pub(crate) fn is_code(kind: &str, name: &str) -> bool {
+    kind == "code" && name != PYTHON_CODE
 }
 
 /// Code and shapes, whose growth no leak of objects explains.
-pub(crate) fn is_code_or_shape(kind: &str) -> bool {
-    matches!(kind, "code" | "object shape")
+pub(crate) fn is_code_or_shape(kind: &str, name: &str) -> bool {
+    is_code(kind, name) || kind == "object shape"
 }
+
+/// What V8 keeps of every function in a program's text, however often it is made from it. Functions come with the modules that are
+/// loaded; after that their number stands still, unless the program compiles text as it runs.
+const FUNCTION_INFO: &str = "(shared function info)";
+
+/// Python's type of the same, which is also the name of a V8 kind.
+const PYTHON_CODE: &str = "code";
 
 // Every table is in byte order for the binary search; a test holds them to it.
 
@@ -131,6 +154,25 @@ const PYTHON_BUILT_INS: &[&str] = &[
     "instancemethod", "int", "list", "long", "method", "module", "set", "str", "tuple", "type", "unicode",
 ];
 
+/// What Python's interpreter makes of running programs: calls, iterators, descriptors.
+#[rustfmt::skip]
+const PYTHON_RUNTIME: &[&str] = &[
+    "NotImplementedType", "PyCapsule", "async_generator", "builtin_function_or_method", "bytearray", "bytearray_iterator",
+    "bytes_iterator", "callable_iterator", "classmethod", "classmethod_descriptor", "complex", "coroutine", "dict_itemiterator",
+    "dict_items", "dict_keyiterator", "dict_keys", "dict_valueiterator", "dict_values", "ellipsis", "enumerate", "filter", "frame",
+    "generator", "getset_descriptor", "iterator", "list_iterator", "list_reverseiterator", "map", "mappingproxy",
+    "member_descriptor", "memoryview", "method-wrapper", "method_descriptor", "object", "property", "range", "range_iterator",
+    "reversed", "set_iterator", "slice", "staticmethod", "str_ascii_iterator", "str_iterator", "super", "traceback",
+    "tuple_iterator", "weakcallableproxy", "weakproxy", "weakref", "wrapper_descriptor", "zip",
+];
+
+/// Modules of Python's library with classes made in C, beside those whose names begin with `_`.
+#[rustfmt::skip]
+const PYTHON_MODULES: &[&str] = &[
+    "array", "collections", "datetime", "decimal", "functools", "itertools", "mmap", "operator", "posix", "re", "select", "sqlite3",
+    "struct", "types", "weakref", "zlib",
+];
+
 /// Built-in classes of Ruby that JavaScript does not name too; an `object` of V8 may well be of an application's `Range` or `Fiber`.
 #[rustfmt::skip]
 const RUBY_BUILT_INS: &[&str] = &[
@@ -141,5 +183,13 @@ const RUBY_BUILT_INS: &[&str] = &[
 
 /// Every table searched by bisection.
 #[cfg(test)]
-pub(crate) const TABLES: [&[&str]; 6] =
-    [PLAIN_CLOSURES, METADATA_ARRAYS, PLATFORM_CLASSES, JS_BUILT_INS, PYTHON_BUILT_INS, RUBY_BUILT_INS];
+pub(crate) const TABLES: [&[&str]; 8] = [
+    PLAIN_CLOSURES,
+    METADATA_ARRAYS,
+    PLATFORM_CLASSES,
+    JS_BUILT_INS,
+    PYTHON_BUILT_INS,
+    PYTHON_RUNTIME,
+    PYTHON_MODULES,
+    RUBY_BUILT_INS,
+];

@@ -75,7 +75,7 @@ pub(crate) fn find(groups: &[Group<'_>], context: Context<'_>) -> Vec<Unit> {
 fn seeds<'a>(groups: &'a [Group<'_>], context: Context<'_>) -> BTreeMap<&'a [i64], Seed> {
     let mut by_vector: BTreeMap<&[i64], Vec<usize>> = BTreeMap::new();
     for (index, group) in groups.iter().enumerate() {
-        if group.movement.is_candidate() && !tiers::is_shared_kind(group.series.kind) {
+        if group.movement.is_candidate() && !tiers::is_shared(group.series.kind, group.series.name) {
             by_vector.entry(&group.movement.steps).or_default().push(index);
         }
     }
@@ -89,7 +89,7 @@ fn seeds<'a>(groups: &'a [Group<'_>], context: Context<'_>) -> BTreeMap<&'a [i64
             }
             let start = equal.iter().filter(|&&g| groups[g].tier >= tiers::BUILT_IN).map(|&g| groups[g].series.count[0]).min()?;
             let verdict = steps::judge(movement, stats::u64_to_f64(start), context).verdict;
-            let verdict = cap(verdict, tier, context.n);
+            let verdict = verdict.max(strongest(equal.iter().map(|&g| &groups[g]), context.n));
             is_growth(verdict).then_some((vector, Seed { groups: equal, tier, verdict }))
         })
         .collect()
@@ -105,13 +105,14 @@ pub(crate) fn may_start(tier: Tier, movement: &Movement, n: usize) -> bool {
     tier >= tiers::NATIVE || (tier == tiers::BUILT_IN && n >= 5 && movement.net >= UNTOLD_NET_MIN)
 }
 
-/// Anonymous closures and dates rise by chance, always together with their contexts: they need more snapshots to be a leak.
-pub(crate) fn cap(verdict: TrendVerdict, tier: Tier, n: usize) -> TrendVerdict {
-    if verdict == TrendVerdict::Leak && tier < tiers::NATIVE && n < UNTOLD_LEAK_SNAPSHOTS {
-        TrendVerdict::Suspect
-    } else {
-        verdict
-    }
+/// The strongest verdict that the names of groups in lockstep allow. Anonymous closures and dates rise by chance, always together
+/// with their contexts: they need more snapshots to be a leak. New code by itself never is one, as modules are loaded late, too.
+pub(crate) fn strongest<'a, 'b: 'a>(mut groups: impl Iterator<Item = &'a Group<'b>>, n: usize) -> TrendVerdict {
+    let allows_leak = |group: &Group<'_>| {
+        let untold = group.tier == tiers::BUILT_IN && !tiers::is_code(group.series.kind, group.series.name);
+        group.tier >= tiers::NATIVE || (untold && n >= UNTOLD_LEAK_SNAPSHOTS)
+    };
+    if groups.any(allows_leak) { TrendVerdict::Leak } else { TrendVerdict::Suspect }
 }
 
 /// The smallest vector of which this one is a whole multiple, among those that `is_free` accepts; itself if there is none.
@@ -136,9 +137,9 @@ fn judge(groups: &[Group<'_>], movement: &Movement, members: &[UnitMember], cont
         .filter(|member| groups[member.group].tier >= tiers::BUILT_IN)
         .map(|member| stats::u64_to_f64(groups[member.group].series.count[0]) / stats::u64_to_f64(member.per_unit))
         .fold(f64::INFINITY, f64::min);
-    let tier = members.iter().map(|member| groups[member.group].tier).max().unwrap_or(tiers::MUTE);
     let judged = steps::judge(movement, start, context);
-    Judged { verdict: cap(judged.verdict, tier, context.n), ..judged }
+    let strongest = strongest(members.iter().map(|member| &groups[member.group]), context.n);
+    Judged { verdict: judged.verdict.max(strongest), ..judged }
 }
 
 /// Candidates by net growth, so that those in lockstep with a unit are found without looking at all of them.

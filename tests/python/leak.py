@@ -26,4 +26,5 @@ def serve(requests):
 for _ in range(int(sys.argv[2])):
     serve(int(sys.argv[1]))
     path = heapdiff_dump.dump(sys.argv[3])
-    print(json.dumps({"path": path, "sessions": id(sessions)}))
+    # Flushed, as text that waits to be written is an object, too.
+    print(json.dumps({"path": path, "sessions": id(sessions)}), flush=True)

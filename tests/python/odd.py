@@ -136,7 +136,10 @@ for thread in threads:
     thread.start()
 called.clear()
 gc.collect()
-paths = [heapdiff_dump.dump(sys.argv[1]) for _ in range(2)]
+paths = [heapdiff_dump.dump(sys.argv[1])]
+# Now get_objects() has nothing of what there was.
+gc.freeze()
+paths.append(heapdiff_dump.dump(sys.argv[1]))
 seen = list(called)
 stop.set()
 for thread in threads:

@@ -229,7 +229,8 @@ fn a_baseline_is_written_compared_with_and_kept() {
     let with = |args: &[&str]| check(&[&["--baseline", &path], args].concat());
     let missing = with(&[]);
     assert_eq!(missing.code, Some(1));
-    assert!(missing.text().contains("there is no baseline yet"), "{}", missing.text());
+    let told = missing.text().split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("there is no baseline yet"), "{told}");
     assert_eq!(with(&["--ignore", "RequestContext", "--baseline-missing", "pass"]).code, Some(0));
     assert_eq!(with(&["--min-snapshots", "8", "--update-baseline"]).code, Some(4));
     assert!(!Path::new(&path).exists(), "an inconclusive verdict is no baseline");
@@ -241,8 +242,9 @@ fn a_baseline_is_written_compared_with_and_kept() {
     let rows = value["groups"].as_array().unwrap();
     assert!(rows.contains(&json!(["class", "RequestContext", 127, 3556])), "{written}");
     assert!(rows.is_sorted_by_key(|row| row[1].as_str().unwrap().to_owned()));
+    let lines: Vec<&str> = written.lines().map(|line| line.trim_end_matches(',')).collect();
     for row in rows {
-        assert!(written.lines().any(|line| line.trim_end_matches(',') == row.to_string()), "one row a line: {row}");
+        assert!(lines.contains(&row.to_string().as_str()), "one row a line: {row}");
     }
     let known = with(&["--runtime-version", "v8.9"]);
     assert_eq!(known.code, Some(0), "{known:?}");

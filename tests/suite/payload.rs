@@ -2,7 +2,7 @@
 //! programs of `tests/python` say of themselves, with nothing of heapdiff in between.
 #![cfg(unix)]
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 use std::process::Command;
@@ -141,11 +141,8 @@ fn an_idle_process_does_not_grow() {
     // The first dump makes a few objects that stay, as everything that is done for the first time does.
     let Some(dumps) = leak(folder.path(), "0", "4", "dump-{n}.json.gz") else { return };
     let counts: Vec<_> = dumps.iter().map(|(dump, _)| counts(dump)).collect();
-    // The interpreter may make an object or two of its own meanwhile, but none for each dump.
-    for (of, &last) in &counts[3] {
-        let first = counts[1].get(of).copied().unwrap_or(0);
-        assert!(last.abs_diff(first) <= 2, "{of}: {first} and {last}");
-    }
+    assert_eq!(counts[1], counts[2]);
+    assert_eq!(counts[2], counts[3]);
     assert!(counts[3].values().sum::<usize>() > 5000);
 }
 
@@ -167,9 +164,8 @@ fn objects_that_disturb_are_written_as_they_are() {
             }
             assert!(line.r#type.chars().count() <= 100);
         }
-        let missing: HashSet<u64> =
-            said["addresses"].as_array().unwrap().iter().map(|address| address.as_u64().unwrap()).collect();
-        assert!(missing.len() > 50_000 && missing.iter().all(|address| dump.contains_key(address)));
+        let reached = said["addresses"].as_array().unwrap();
+        assert!(reached.len() > 50_000 && reached.iter().all(|address| dump.contains_key(&address.as_u64().unwrap())));
     }
 }
 

@@ -1,6 +1,8 @@
 //! The README's console blocks, run as they stand: what follows a `$ heapdiff` line is what it prints.
 
-use crate::support::run;
+use std::process::Command;
+
+use crate::support::{folder, run, text};
 
 /// The commands of the README and what it says they print.
 fn examples() -> Vec<(Vec<String>, String)> {
@@ -21,7 +23,43 @@ fn commands_of_the_readme_print_what_it_says() {
     for (arguments, output) in examples {
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let run = run(&arguments);
-        assert_eq!((run.code, run.text()), (Some(0), output.as_str()), "heapdiff {}", arguments.join(" "));
+        let code = Some(if arguments[0] == "check" { 1 } else { 0 });
+        assert_eq!((run.code, run.text()), (code, output.as_str()), "heapdiff {}", arguments.join(" "));
+    }
+}
+
+/// The one block of a language in the README.
+fn block(language: &str) -> String {
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap();
+    let blocks: Vec<&str> = readme.split(&format!("```{language}\n")).skip(1).collect();
+    assert_eq!(blocks.len(), 1);
+    blocks[0].split("```").next().unwrap().to_owned()
+}
+
+/// A server that forgets to take listeners off, and one that is as it should be.
+const SERVERS: [(&str, i32); 2] = [
+    (
+        "class Visit { constructor(q) { this.q = q; } } const kept = []; exports.kept = kept;\n\
+      module.exports = (request, response) => { kept.push(new Visit(request)); response.end('ok'); };\n",
+        1,
+    ),
+    ("module.exports = (request, response) => { response.end('ok'); };\n", 0),
+];
+
+#[test]
+fn the_program_for_build_servers_finds_a_leak_and_passes_without() {
+    if !Command::new("node").arg("--version").output().is_ok_and(|output| output.status.success()) {
+        return;
+    }
+    for (server, code) in SERVERS {
+        let folder = folder();
+        std::fs::write(folder.path().join("heap-test.js"), block("js")).unwrap();
+        std::fs::write(folder.path().join("server.js"), server).unwrap();
+        let node = Command::new("node").args(["--expose-gc", "heap-test.js"]).current_dir(folder.path()).output().unwrap();
+        assert!(node.status.success(), "{}", String::from_utf8_lossy(&node.stderr));
+        let run = run(&["check", &text(&folder.path().join("snaps"))]);
+        assert_eq!(run.code, Some(code), "{run:?}");
+        assert_eq!(run.text().contains("Visit leaks"), code == 1, "{run:?}");
     }
 }
 

@@ -164,6 +164,72 @@ fn other_verdicts() {
 }
 
 #[test]
+fn among_many_classes_that_swing_only_steady_steps_are_no_luck() {
+    let crowd = |steps: &[i64]| {
+        let heap = (0..40).fold(Heap::default(), |heap, at| heap.class(&format!("Job{at}"), 200, &[at - 50, 30, -at - 1, 7]));
+        heap.class("Order", 20, steps).judge().verdict("Order")
+    };
+    let uneven = [50, 3, 20, 41];
+    assert_eq!(alone(20, &uneven), Leak);
+    assert_eq!(crowd(&uneven), Suspect, "in order by chance once in 120, and there are forty chances");
+    assert_eq!(crowd(&[30, 28, 31, 29]), Leak);
+}
+
+#[test]
+fn growth_that_has_just_ended_may_be_a_pool_at_its_cap() {
+    assert_eq!(alone(4, &[4, 4, 4, 4, 4, 4]), Leak);
+    assert_eq!(alone(4, &[4, 4, 4, 4, 4, 0]), Suspect, "24 connections are all it may have");
+}
+
+#[test]
+fn two_jumps_of_a_size_are_no_leak_and_three_are() {
+    // A map of numbers: the table doubles; sizes between vary by some bytes.
+    let tables = |sizes: [u64; 7]| {
+        let sizes = sizes.map(|kib| 1024 * kib).to_vec();
+        Heap::default().columns("array", "", vec![320; 7], sizes).judge().verdict("")
+    };
+    assert_eq!(tables([587, 811, 812, 1258, 1259, 1260, 2155]), Leak);
+    assert_eq!(tables([810, 811, 1258, 1259, 1260, 2154, 2155]), Suspect);
+}
+
+#[test]
+fn functions_compiled_from_text_are_suspect_by_what_v8_keeps_of_each() {
+    let compiled = |n: usize| {
+        Heap::default()
+            .group("code", "(shared function info)", 312, &UNEVEN[..n - 1], 56)
+            .group("code", "system / BytecodeArray", 417, &UNEVEN[..n - 1], 80)
+            .group("closure", "", 975, &[32, -11, 75, -17, 39, 53, 6, 79, -2][..n - 1], 56)
+    };
+    for n in [5, 7, 10] {
+        let heap = compiled(n);
+        let judged = heap.judge();
+        let telling: Vec<_> = judged.judgement.findings.iter().filter(|finding| !finding.runtime).collect();
+        let [finding] = telling.as_slice() else { panic!("{:?}", judged.findings()) };
+        assert_eq!(judged.members(finding)[0], ("(shared function info)", 1), "{n}");
+        assert_eq!(finding.verdict, Suspect, "modules are loaded late, too");
+    }
+    let named = compiled(10).class("Template", 12, &UNEVEN);
+    assert_eq!(named.judge().findings(), [("Template", Leak)]);
+    let lazily = Heap::default().group("code", "(shared function info)", 352, &[60, 12, 3, 0, 0, 0], 56);
+    assert_eq!(lazily.judge().findings(), []);
+}
+
+#[test]
+fn code_objects_of_python_are_no_code_of_the_engine() {
+    let compiled = |n: usize| {
+        Heap::default().group("code", "code", 2403, &UNEVEN[..n - 1], 240).group(
+            "function",
+            "function",
+            2508,
+            &[24, 32, 13, 38, 61, 1, 40, 41, 50][..n - 1],
+            152,
+        )
+    };
+    assert_eq!(compiled(7).judge().findings().first(), Some(&("code", Suspect)));
+    assert_eq!(compiled(10).judge().findings().first(), Some(&("code", Leak)));
+}
+
+#[test]
 fn few_snapshots_allow_little() {
     assert_eq!(alone(5, &[]), Stable);
     assert_eq!(alone(5, &[400]), Change);
