@@ -39,6 +39,10 @@ pub(super) fn check(args: &Check) -> Result<Outcome, Failure> {
     let options = config::options(report::Command::Check, &args.report, HeapArgs::default())?;
     let output = config::output(report::Command::Check, &args.report.output)?;
     let baseline = args.baseline.as_deref().map(read_baseline).transpose()?.flatten();
+    if let Some(other) = baseline.as_ref().filter(|baseline| baseline.sizes != options.sizes.label()) {
+        let message = format!("{} counts sizes as --sizes {} does: they do not compare", other.called(), other.sizes);
+        return Err(Failure::new(exit::USAGE, safe_name(&message)));
+    }
     let today = rules.groups.iter().any(|rule| rule.expires.is_some()).then(today).transpose()?;
     let inputs = load::expand(&args.files)?;
     let files = open(&output)?;
@@ -65,7 +69,7 @@ pub(super) fn check(args: &Check) -> Result<Outcome, Failure> {
         if status == Status::Inconclusive {
             notes.push("the baseline stays as it is: the verdict is inconclusive".to_owned());
         } else {
-            let header = Header { name: args.name.as_deref(), runtime: args.runtime_version.as_deref() };
+            let header = Header { name: args.name.as_deref(), runtime: args.runtime_version.as_deref(), sizes: options.sizes };
             file.write(baseline::write(&series, &report.findings, &rules.levels(series.runtime), header).as_bytes())?;
         }
     }

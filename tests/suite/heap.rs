@@ -321,3 +321,125 @@ fn every_format_shows_what_is_retained() {
     assert!(show("csv").lines().next().unwrap().contains("retained_size_1"));
     assert!(show("ndjson").lines().last().unwrap().contains("\"statistics\":{\"total\""));
 }
+
+/// A record of a Python dump.
+struct Object {
+    kind: String,
+    size: u64,
+    refs: Vec<u64>,
+}
+
+/// The records of a dump by address, as a plain reader finds them.
+fn dump(content: &[u8]) -> BTreeMap<u64, Object> {
+    let mut objects = BTreeMap::new();
+    for line in content.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+        let record: Value = serde_json::from_slice(line).unwrap();
+        let object = Object {
+            kind: record["type"].as_str().unwrap().to_owned(),
+            size: number(&record["size"]),
+            refs: record["refs"].as_array().unwrap().iter().map(number).collect(),
+        };
+        // Of records with one address the first counts.
+        objects.entry(number(&record["address"])).or_insert(object);
+    }
+    objects
+}
+
+/// What modules, frames and unreferenced objects lead to when one object is left out.
+fn reached(objects: &BTreeMap<u64, Object>, without: Option<u64>) -> Vec<u64> {
+    let mut referred = std::collections::BTreeSet::new();
+    for (&address, object) in objects {
+        referred.extend(object.refs.iter().copied().filter(|&to| to != address));
+    }
+    let is_root = |address: &u64, object: &Object| matches!(&object.kind[..], "module" | "frame") || !referred.contains(address);
+    let mut waiting: Vec<u64> =
+        objects.iter().filter(|(address, object)| is_root(address, object)).map(|(&address, _)| address).collect();
+    let mut reached = std::collections::BTreeSet::new();
+    while let Some(address) = waiting.pop() {
+        if Some(address) != without && objects.contains_key(&address) && reached.insert(address) {
+            waiting.extend(&objects[&address].refs);
+        }
+    }
+    reached.into_iter().collect()
+}
+
+#[test]
+fn a_python_object_retains_what_nothing_else_leads_to() {
+    let path = python("leak27/dump-2.json");
+    let objects = dump(&std::fs::read(&path).unwrap());
+    let bytes = |addresses: Vec<u64>| addresses.iter().map(|address| objects[address].size).sum::<u64>();
+    let all = bytes(reached(&objects, None));
+    let mut of_kind: BTreeMap<&str, Vec<u64>> = BTreeMap::new();
+    objects.iter().for_each(|(&address, object)| of_kind.entry(&object.kind).or_default().push(address));
+    let top = report(&["top", &path, "--by", "kind", "--retained", "-n", "0"]);
+    let mut alone = 0;
+    for row in top["groups"].as_array().unwrap() {
+        let retained = number(&row["retained_size"][0]);
+        assert!(retained >= number(&row["self_size"][0]), "{row}");
+        if let [address] = of_kind[row["name"].as_str().unwrap()][..] {
+            let expected = all - bytes(reached(&objects, Some(address)));
+            // What not even the roots lead to retains itself.
+            assert_eq!(retained, if expected == 0 { objects[&address].size } else { expected }, "{row}");
+            alone += 1;
+        }
+    }
+    assert!(alone > 10, "{alone} types with one object");
+}
+
+#[test]
+fn roots_of_a_dump_are_modules_frames_and_what_nobody_refers_to() {
+    let record = |address: u64, kind: &str, size: u64, refs: &[u64]| {
+        format!("{{\"address\": {address}, \"type\": \"{kind}\", \"size\": {size}, \"refs\": {refs:?}}}\n")
+    };
+    let content: String = [
+        // A module that somebody refers to is a root all the same.
+        record(8, "module", 1, &[16]),
+        record(16, "dict", 10, &[24, 32]),
+        record(24, "A", 100, &[40]),
+        record(32, "B", 1_000, &[40, 8]),
+        record(40, "C", 10_000, &[]),
+        // Nobody refers to it, but itself.
+        record(48, "D", 100_000, &[48, 56, 4_000]),
+        record(56, "E", 1_000_000, &[]),
+        // A cycle that nobody reaches: each hangs off the root.
+        record(64, "F", 10_000_000, &[72, 80]),
+        record(72, "F", 100_000_000, &[64]),
+        record(80, "G", 7, &[]),
+    ]
+    .concat();
+    let folder = folder();
+    let path = put(folder.path(), "dump.json", content.as_bytes());
+    for path in [path, put(folder.path(), "dump.json.gz", &gzip(content.as_bytes()))] {
+        let top = report(&["top", &path, "--retained", "-n", "0"]);
+        let rows = top["groups"].as_array().unwrap().iter();
+        let rows: BTreeMap<&str, u64> =
+            rows.map(|row| (row["name"].as_str().unwrap(), number(&row["retained_size"][0]))).collect();
+        let expected = [
+            ("module", 11_111),
+            ("dict", 11_110),
+            ("A", 100),
+            ("B", 1_000),
+            ("C", 10_000),
+            ("D", 1_100_000),
+            ("E", 1_000_000),
+            ("F", 110_000_000),
+            ("G", 7),
+        ];
+        assert_eq!(rows, BTreeMap::from(expected));
+        assert!(without(top) == report(&["top", &path, "-n", "0"]));
+        assert_eq!(run(&["top", &path, "--retained", "--max-memory", "1MiB"]).code, Some(5));
+    }
+}
+
+#[test]
+fn reading_references_of_dumps_changes_no_other_figure() {
+    let dumps: Vec<String> = (1..=3).map(|i| python(&format!("leak27/dump-{i}.json"))).collect();
+    for options in [&["--by", "class"][..], &["--by", "class,name"], &["--collapse"], &["--by", "site,class"]] {
+        for files in [&dumps[..1], &dumps[..2], &dumps[..]] {
+            let args: Vec<&str> = files.iter().map(String::as_str).chain(options.iter().copied()).chain(["-n", "0"]).collect();
+            let plain = report(&args);
+            let args: Vec<&str> = args.into_iter().chain(["--retained"]).collect();
+            assert!(without(report(&args)) == plain, "{args:?}");
+        }
+    }
+}

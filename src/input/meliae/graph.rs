@@ -119,7 +119,8 @@ impl References {
         kind.push(0);
         let types = groups.kinds().take(TYPES_MAX).map(str::to_owned);
         let kinds = NodeKinds::without_rules([ROOT.to_owned()].into_iter().chain(types).chain([OTHER.to_owned()]).collect());
-        let mut group_of: Vec<u32> = self.group.iter().map(|&group| place.get(group as usize).copied().unwrap_or(u32::MAX)).collect();
+        let mut group_of: Vec<u32> =
+            self.group.iter().map(|&group| place.get(group as usize).copied().unwrap_or(u32::MAX)).collect();
         group_of.push(u32::MAX);
         let edge_name = if self.whole { positions(&first_edge) } else { Vec::new() };
         if self.whole {
