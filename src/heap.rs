@@ -9,7 +9,7 @@ use crate::error::ErrorKind;
 use crate::graph::devtools::comparison::Objects;
 use crate::graph::devtools::interfaces::Interfaces;
 use crate::graph::devtools::statistics::Statistics;
-use crate::graph::{Dominators, Graph, Wide, ordinal, pages, retained_by_group, retained_sizes};
+use crate::graph::{Children, Graph, Spare, Walked, ordinal, pages, retained_sizes_in};
 use crate::grouping::Level;
 use crate::snapshot::Snapshot;
 use crate::stacks::DropFrames;
@@ -113,13 +113,14 @@ impl Heap {
 
 /// Retained sizes of the rows that the groups of a snapshot make. `settled` tells where each group of `group_of` is now.
 fn retained(snapshot: &Snapshot, settled: &[u32], mut graph: Graph, group_of: &[u32], want: RowsWant<'_>) -> Retained {
-    let pages = pages(&graph);
-    graph.drop_names();
-    let dominators = Dominators::with_pages(&graph, &pages);
-    let sizes: Wide = graph.self_size;
-    (graph.edge_kind, graph.to_node, graph.first_edge) = Default::default();
-    let retained = retained_sizes(&dominators, &sizes);
-    drop(sizes);
+    let (pages, mut spare) = (pages(&graph), Spare::default());
+    graph.drop_names(&mut spare);
+    let walked = Walked::new(&graph, &pages, &mut spare);
+    graph.drop_edges(&mut spare);
+    let dominators = walked.dominators(&mut spare);
+    let retained = retained_sizes_in(&dominators, &graph.self_size, &mut spare);
+    drop(graph);
+    let tree = Children::new(&dominators, &mut spare);
     let default = [Level::default_of(snapshot.runtime)];
     let by = if want.by.is_empty() { &default } else { want.by };
     let mut lists: Vec<&[Level]> = (1..=by.len()).map(|depth| &by[..depth]).collect();
@@ -130,7 +131,7 @@ fn retained(snapshot: &Snapshot, settled: &[u32], mut graph: Graph, group_of: &[
     for levels in lists {
         let (keys, row_of) = rows(snapshot, levels, want.kinds);
         let row_of: Vec<Option<u32>> = settled.iter().map(|&group| row_of[group as usize]).collect();
-        let sums = retained_by_group(&dominators, &retained, keys.len(), |node| {
+        let sums = tree.retained_by_group(&retained, keys.len(), |node| {
             // A root that is made up is in no group.
             row_of.get(group_of[node as usize] as usize).copied().flatten()
         });

@@ -16,14 +16,14 @@ mod retained;
 mod tests;
 mod wide;
 
-pub use bits::Bits;
+pub use bits::{Bits, Spare};
 pub(crate) use bits::{column, reserved};
 pub use devtools::detached::Detachedness;
 pub use devtools::keys::{ClassKey, Keys, devtools_keys};
 pub use devtools::owned::owned_sizes;
-pub use dominators::Dominators;
+pub use dominators::{Dominators, Walked};
 pub use essential::pages;
-pub use retained::{retained_by_group, retained_sizes};
+pub use retained::{Children, retained_by_group, retained_sizes, retained_sizes_in};
 pub use wide::Wide;
 pub(crate) use wide::halves;
 
@@ -318,10 +318,19 @@ impl Graph {
 
     /// Gives the memory back of all that dominators and retained sizes do not need, once the [`pages`] are known: names, ids, stacks
     /// and places.
-    pub fn drop_names(&mut self) {
+    pub fn drop_names(&mut self, spare: &mut Spare) {
         self.drop_edge_names();
-        (self.name, self.trace, self.located) = Default::default();
-        self.id = Wide::default();
+        self.located = Vec::new();
+        spare.put(std::mem::take(&mut self.name));
+        spare.put(std::mem::take(&mut self.trace));
+        std::mem::take(&mut self.id).give(spare);
+    }
+
+    /// Gives the memory back of all edges, and of what else only walks need.
+    pub fn drop_edges(&mut self, spare: &mut Spare) {
+        (self.kind, self.edge_kind) = Default::default();
+        spare.put(std::mem::take(&mut self.first_edge));
+        spare.put(std::mem::take(&mut self.to_node));
     }
 
     /// The edges of a node, in the order of the file.

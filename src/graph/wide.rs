@@ -1,6 +1,6 @@
 //! Columns of 64-bit numbers that are nearly always below 2^32.
 
-use super::reserved;
+use super::Spare;
 
 /// A column of numbers in two halves. The upper half takes no memory as long as all numbers are below 2^32, and little if few are
 /// not: pages of it that hold only zeros are never written to.
@@ -64,13 +64,19 @@ impl Wide {
         self.high[at] = high;
     }
 
+    /// Gives the memory to others.
+    pub(super) fn give(self, spare: &mut Spare) {
+        spare.put(self.low);
+        spare.put(self.high);
+    }
+
     /// The numbers at these places.
     #[must_use]
-    pub fn picked(&self, places: &[u32]) -> Self {
-        let pick = |half: &Vec<u32>| match half.len() {
+    pub fn picked(&self, places: &[u32], spare: &mut Spare) -> Self {
+        let mut pick = |half: &Vec<u32>| match half.len() {
             0 => Vec::new(),
             length => {
-                let mut picked = reserved(length);
+                let mut picked = spare.take(length);
                 picked.extend(places.iter().map(|&place| half[place as usize]));
                 picked
             }

@@ -18,7 +18,13 @@ pub(super) struct NodeColumns {
 impl NodeColumns {
     /// Columns of zeros: nothing is taken of memory before it is written to.
     pub(super) fn zeros(nodes: usize, detachedness: bool, trace: bool) -> Self {
-        let column = || huge(vec![0; nodes]);
+        // With room for one more, so that the columns of a walk can take their place.
+        let with_room = || {
+            let mut column = vec![0; nodes + 1];
+            column.truncate(nodes);
+            column
+        };
+        let column = || huge(with_room());
         // The upper halves stay untouched as long as all numbers are below 2^32.
         let halves = || vec![0; nodes];
         Self {
