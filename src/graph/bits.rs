@@ -59,7 +59,7 @@ impl Spare {
     #[must_use]
     pub fn take(&mut self, length: usize) -> Vec<u32> {
         let fits = self.0.iter().enumerate().filter(|(_, column)| column.capacity() >= length);
-        let Some((best, _)) = fits.min_by_key(|(_, column)| column.capacity()) else { return reserved(length) };
+        let Some((best, _)) = fits.min_by_key(|(_, column)| column.capacity()) else { return Vec::with_capacity(length) };
         let mut column = self.0.swap_remove(best);
         column.clear();
         column

@@ -6,7 +6,7 @@
 //! to each other in the walk is next to each other in memory.
 
 use super::essential::Rule;
-use super::{Bits, Graph, Spare, ordinal};
+use super::{Bits, Graph, Spare, column, ordinal};
 
 /// The dominator tree of a graph. Every node is in it: what nothing leads to hangs off the root.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +28,7 @@ impl Dominators {
     /// that nothing leads to, hangs off the root node by node, and its references count for nobody else.
     #[must_use]
     pub fn new(graph: &Graph) -> Self {
-        let mut spare = Spare::default();
-        Walked::new(graph, &super::essential::pages(graph), &mut spare).dominators(&mut spare)
+        Walked::new(graph, &super::essential::pages(graph)).dominators(&mut Spare::default())
     }
 
     /// Number of places, which is that of nodes.
@@ -94,17 +93,17 @@ struct Walk<'g> {
 impl Walked {
     /// Walks over a graph, which needs no names if its [`pages`](super::pages) are known.
     #[must_use]
-    pub fn new(graph: &Graph, pages: &[u32], spare: &mut Spare) -> Self {
+    pub fn new(graph: &Graph, pages: &[u32]) -> Self {
         let nodes = graph.kind.len();
-        let number = spare.filled(0, nodes + 1);
-        let mut by_number = || {
-            let mut column = spare.take(nodes + 1);
+        let by_number = || {
+            let mut column = Vec::with_capacity(nodes + 1);
             column.push(0);
             column
         };
         let walked = Self {
             nodes,
-            number,
+            // The one that is looked up at random, and later written over with another such.
+            number: column(0, nodes + 1),
             order: by_number(),
             parent: by_number(),
             semi: by_number(),

@@ -214,7 +214,8 @@ pub struct Graph {
     pub trace: Vec<u32>,
     /// Number of the first edge of each node, and behind the last node the number of edges.
     pub first_edge: Vec<u32>,
-    /// [`EdgeKind`] of each edge, as its number; [`Graph::FROM_TABLE`] is added where it leads from a WeakMap's table to a value.
+    /// [`EdgeKind`] of each edge, as its number in the lower three bits; [`Graph::FROM_TABLE`] is added where it leads from a WeakMap's
+    /// table to a value, [`Graph::ELEMENTS`] in a graph without names of edges where it leads to an array's elements.
     pub edge_kind: Vec<u8>,
     /// String index of each edge's name, or its number where [`EdgeKind::numbered`].
     pub edge_name: Vec<u32>,
@@ -248,8 +249,20 @@ pub struct Edge {
 impl Graph {
     /// Marks edges from the table of a WeakMap to a value. The value lives as long as its key, from which an edge leads to it, too.
     pub const FROM_TABLE: u8 = 1 << 7;
+    /// Marks internal edges named `elements`, in a graph without names of edges.
+    pub const ELEMENTS: u8 = 1 << 6;
 
-    /// Puts [`Self::FROM_TABLE`] where it belongs.
+    /// Puts [`Self::FROM_TABLE`] where it belongs, among edges that are known to speak of WeakMap entries: number and name of each.
+    pub(crate) fn mark_noted(&mut self, noted: &[(u32, u32)]) {
+        for &(edge, name) in noted {
+            let source = self.first_edge.partition_point(|&begin| begin <= edge).saturating_sub(1);
+            if self.ephemeron(name).is_some_and(|ephemeron| ephemeron.table == self.id.get(ordinal(source))) {
+                self.edge_kind[edge as usize] |= Self::FROM_TABLE;
+            }
+        }
+    }
+
+    /// Puts [`Self::FROM_TABLE`] where it belongs, by the names of edges.
     pub(crate) fn mark_tables(&mut self) {
         let Some(last) = self.ephemerons.last() else { return };
         let mut named = Bits::new(last.name as usize + 1);
@@ -318,18 +331,15 @@ impl Graph {
 
     /// Gives the memory back of all that dominators and retained sizes do not need, once the [`pages`] are known: names, ids, stacks
     /// and places.
-    pub fn drop_names(&mut self, spare: &mut Spare) {
+    pub fn drop_names(&mut self) {
         self.drop_edge_names();
-        self.located = Vec::new();
-        spare.put(std::mem::take(&mut self.name));
-        spare.put(std::mem::take(&mut self.trace));
-        std::mem::take(&mut self.id).give(spare);
+        (self.name, self.trace, self.located) = Default::default();
+        self.id = Wide::default();
     }
 
     /// Gives the memory back of all edges, and of what else only walks need.
     pub fn drop_edges(&mut self, spare: &mut Spare) {
-        (self.kind, self.edge_kind) = Default::default();
-        spare.put(std::mem::take(&mut self.first_edge));
+        (self.kind, self.edge_kind, self.first_edge) = Default::default();
         spare.put(std::mem::take(&mut self.to_node));
     }
 
@@ -387,6 +397,8 @@ pub struct GraphWant {
     pub traces: bool,
     /// Where constructors and functions are written down.
     pub places: bool,
+    /// Names of edges may be left out, but for what [`Graph::FROM_TABLE`] and [`Graph::ELEMENTS`] tell.
+    pub bare: bool,
     /// Bytes that the graph may take with what is computed of it; checked against the header before anything is taken.
     pub memory_max: Option<u64>,
 }

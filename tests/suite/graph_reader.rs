@@ -1,15 +1,14 @@
 //! The reader of graphs against a plain one, on whole and on broken files.
 
 use heapdiff::error::ErrorKind;
-use heapdiff::graph::GraphWant;
-use heapdiff::graph::{Dominators, Graph};
+use heapdiff::graph::{Dominators, EdgeKind, Graph, GraphWant};
 use heapdiff::input::v8::read_graph;
 use heapdiff::source::Source;
 
 use crate::support::oracle::{self, Reference};
 use crate::support::{Rng, VALID, corpus, folder, names_section_and_offset, put, text};
 
-const ALL: GraphWant = GraphWant { traces: true, places: true, memory_max: None };
+const ALL: GraphWant = GraphWant { traces: true, places: true, bare: false, memory_max: None };
 
 fn read(path: &str) -> Result<Graph, ErrorKind> {
     read_graph(&mut Source::open(path)?, ALL)
@@ -212,4 +211,24 @@ fn what_is_too_large_is_refused_before_memory_is_taken() {
             assert!(matches!(error, ErrorKind::TooLarge(_)) || !too_large, "{error}");
         }
     }
+}
+
+#[test]
+fn without_names_of_edges_what_they_tell_is_kept() {
+    let (mut tables, mut elements) = (0, 0);
+    for name in ["isolates/mr06-s3", "isolates/ivm-node24-track-s3", "isolates/mr0141-s3", "bun/s3"] {
+        let path = text(&corpus(&format!("{name}.heapsnapshot")));
+        let read = |bare| read_graph(&mut Source::open(&path).unwrap(), GraphWant { bare, ..ALL }).unwrap();
+        let (named, bare) = (read(false), read(true));
+        assert!(bare.edge_name.is_empty() && bare.to_node == named.to_node, "{name}");
+        for edge in 0..named.to_node.len() {
+            let is_elements =
+                named.edge(edge).kind == EdgeKind::Internal && named.strings.get(named.edge_name[edge]) == "elements";
+            let expected = named.edge_kind[edge] | if is_elements { Graph::ELEMENTS } else { 0 };
+            assert_eq!(bare.edge_kind[edge], expected, "edge {edge} of {name}");
+            tables += u32::from(expected & Graph::FROM_TABLE != 0);
+            elements += u32::from(is_elements);
+        }
+    }
+    assert!(tables > 0 && elements > 0, "{tables} and {elements}");
 }

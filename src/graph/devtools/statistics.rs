@@ -91,7 +91,11 @@ fn elements(graph: &Graph, sizes: &Wide, arrays: &[u32]) -> u64 {
     let mut once = Bits::new(graph.kind.len());
     let mut wanted: Vec<u32> = Vec::new();
     for &array in arrays {
-        let found = graph.edges(array).find(|edge| edge.kind == EdgeKind::Internal && names.is(edge.name));
+        let is_elements = |&edge: &usize| match graph.edge_name.get(edge) {
+            Some(&name) => graph.edge(edge).kind == EdgeKind::Internal && names.is(name),
+            None => graph.edge_kind[edge] & Graph::ELEMENTS != 0,
+        };
+        let found = graph.edge_range(array).find(is_elements).map(|edge| graph.edge(edge));
         // What has no size adds nothing: the usual case, as its size is the array's already.
         wanted.extend(found.map(|edge| edge.to).filter(|&to| sizes.get(to) > 0));
     }

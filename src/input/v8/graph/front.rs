@@ -50,7 +50,7 @@ impl Parts {
         match key {
             b"snapshot" => {
                 let header = document::header(text)?.wanting(self.want.traces);
-                (self.nodes, self.edges) = columns(&header, self.want)?;
+                (self.nodes, self.edges) = columns(&header, self.want, true)?;
                 self.header = Some(header);
             }
             b"strings" => {
@@ -125,6 +125,22 @@ impl Parts {
         let node_facts = node_facts.ok_or_else(|| missing(text, "nodes"))?;
         let edge_name_max = edge_name_max.ok_or_else(|| missing(text, "edges"))?;
         let strings = strings.ok_or_else(|| missing(text, "strings"))?;
-        assemble(Raw { header, nodes, node_facts, edges, edge_name_max, strings, locations, traces, warnings }, text.offset())
+        let ephemerons = strings.ephemerons();
+        assemble(
+            Raw {
+                header,
+                nodes,
+                node_facts,
+                edges,
+                noted: Vec::new(),
+                edge_name_max,
+                strings,
+                ephemerons,
+                locations,
+                traces,
+                warnings,
+            },
+            text.offset(),
+        )
     }
 }

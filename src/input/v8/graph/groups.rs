@@ -10,7 +10,7 @@ use crate::error::ErrorKind;
 use crate::graph::devtools::comparison::{Objects, Side};
 use crate::graph::devtools::interfaces::Interfaces;
 use crate::graph::devtools::statistics::Statistics;
-use crate::graph::{Detachedness, Graph, GraphWant, Keys, column, devtools_keys, ordinal, owned_sizes};
+use crate::graph::{Detachedness, Graph, GraphWant, Keys, Walked, column, devtools_keys, ordinal, owned_sizes, pages};
 use crate::heap::{Heap, HeapFacts, HeapWant};
 use crate::identity::Identify;
 use crate::input::Want;
@@ -27,15 +27,30 @@ const BATCH: usize = 1 << 12;
 
 /// Reads a snapshot with its graph.
 pub(in crate::input::v8) fn read_heap(source: &mut Source, want: Want<'_>, heap: HeapWant<'_>) -> Result<Heap, ErrorKind> {
-    let graph_want = GraphWant { traces: want.stacks, places: heap.classes || heap.whole, memory_max: heap.memory_max };
+    let graph_want = GraphWant {
+        traces: want.stacks,
+        places: heap.classes || heap.whole,
+        bare: !(heap.classes || heap.whole),
+        memory_max: heap.memory_max,
+    };
     let Parsed { mut graph, header, strings, traces, mut warnings } = parse(source, graph_want)?;
     let (mut facts, keys) = devtools(&mut graph, heap, &mut warnings);
+    let (branches, of_node) = branches(&graph, &header, keys.as_ref());
+    let statistics = || {
+        let lacking = heap.statistics && facts.statistics.is_none();
+        let sums = |detachedness: &Detachedness| Statistics::new(&graph, detachedness, &owned_sizes(&graph, detachedness));
+        lacking.then(|| sums(&Detachedness::new(&graph)))
+    };
+    let count = || tallies(&graph, &header, &strings, of_node.as_deref(), want.identify);
+    // The walk is one thread's; others count meanwhile.
+    let walk = || heap.retained.map(|_| Walked::new(&graph, &pages(&graph)));
+    let (walked, (counted, statistics)) = rayon::join(walk, || rayon::join(count, statistics));
+    let (tallies, mut group_of) = counted?;
+    facts.statistics = facts.statistics.or(statistics);
+    drop(of_node);
     if !heap.whole {
         graph.drop_edge_names();
     }
-    let (branches, of_node) = branches(&graph, &header, keys.as_ref());
-    let (tallies, mut group_of) = tallies(&graph, &header, &strings, of_node.as_deref(), want.identify)?;
-    drop(of_node);
     let mut names = Names::wanted(&header, &tallies, &traces);
     let wanted = names.indexes();
     strings.fetch(&wanted, |name, raw| names.add(name, raw));
@@ -49,13 +64,13 @@ pub(in crate::input::v8) fn read_heap(source: &mut Source, want: Want<'_>, heap:
         facts.objects = Some(Objects::new(side, &group_of));
     }
     snapshot.heap = Some(facts);
-    Ok(Heap { snapshot, graph, group_of })
+    Ok(Heap { snapshot, graph, group_of, walked })
 }
 
-/// What DevTools makes of a heap, as far as it is wanted: sizes go to the graph, classes are returned.
+/// What DevTools makes of a heap and groups depend on, as far as it is wanted: sizes go to the graph, classes are returned.
 fn devtools(graph: &mut Graph, want: HeapWant<'_>, warnings: &mut Vec<Warning>) -> (HeapFacts, Option<Keys>) {
     let mut facts = HeapFacts::default();
-    if !(want.owned || want.classes || want.statistics) {
+    if !(want.owned || want.classes) {
         return (facts, None);
     }
     let detachedness = Detachedness::new(graph);
@@ -65,13 +80,11 @@ fn devtools(graph: &mut Graph, want: HeapWant<'_>, warnings: &mut Vec<Warning>) 
         facts.interfaces = Some(interfaces);
         keys
     });
-    if want.owned || want.statistics {
+    if want.owned {
         let sizes = owned_sizes(graph, &detachedness);
         facts.statistics = want.statistics.then(|| Statistics::new(graph, &detachedness, &sizes));
-        if want.owned {
-            warnings.extend(without_owners(graph));
-            graph.self_size = sizes;
-        }
+        warnings.extend(without_owners(graph));
+        graph.self_size = sizes;
     }
     (facts, keys)
 }

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 
 use super::columns::{EdgeColumns, NodeColumns};
-use super::edges::{EdgeCrew, EdgeRule};
+use super::edges::{EdgeCrew, EdgeRule, Marks};
 use super::locations::Locations;
 use super::nodes::{NodeCrew, NodeFacts};
 use super::strings::Table;
@@ -33,7 +33,7 @@ pub(super) fn read(map: &SharedMap, kernel: Kernel, want: GraphWant, progress: &
     let Some((header, start)) = prefix(map, kernel, want.traces).filter(|(header, _)| plausible(header, map.len())) else {
         return Ok(None);
     };
-    let (nodes, edges) = columns(&header, want)?;
+    let (nodes, edges) = columns(&header, want, !want.bare)?;
     let raw = sections(map, kernel, (header, start), (nodes, edges), want, progress);
     // An inconsistency is described by whoever reads front to back.
     Ok(raw.and_then(|raw| assemble(raw, 0).ok()))
@@ -72,20 +72,26 @@ fn sections(
     let (strings_start, index) = index.into_inner().ok()??;
     let start = edges_start(map, nodes_end, kernel)?;
     let fields = header.edge_fields.as_ref()?;
-    let crew = EdgeCrew::new(EdgeRule::new(&header, fields), kernel, &mut edges);
+    let strings_end = index.end;
+    let strings = Table::mapped(map.clone(), index, kernel);
+    let ephemerons = strings.ephemerons();
+    let marks = if want.bare { Some(Marks::new(&strings.named("elements"), &ephemerons)?) } else { None };
+    let rule = EdgeRule::new(&header, fields);
+    let rule = marks.as_ref().map_or(rule, |marks| rule.noting(marks));
+    let crew = EdgeCrew::new(rule, kernel, &mut edges);
     let read = read_parallel((map, start), (fields.fields, header.edge_count), kernel, &crew, progress, || {})?;
     let edge_name_max = read.sinks.iter().map(|sink| sink.name_max).max()?;
     let edges_end = read.end;
-    drop((read, crew));
+    let noted = read.sinks.into_iter().flat_map(|sink| sink.noted).collect();
+    drop(crew);
 
     let between = map.get(edges_end + 1..strings_start)?;
     let (locations, traces) = walk(between, &header, want, kernel)?;
-    if !closes(&map[index.end + 1..]) {
+    if !closes(&map[strings_end + 1..]) {
         return None;
     }
-    let strings = Table::mapped(map.clone(), index, kernel);
     let warnings = Vec::new();
-    Some(Raw { header, nodes, node_facts, edges, edge_name_max, strings, locations, traces, warnings })
+    Some(Raw { header, nodes, node_facts, edges, noted, edge_name_max, strings, ephemerons, locations, traces, warnings })
 }
 
 /// Where the first edge begins, if the edges follow the nodes.

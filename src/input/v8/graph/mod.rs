@@ -9,7 +9,7 @@ use super::document::missing;
 use super::header::Header;
 use super::traces::Traces;
 use crate::error::ErrorKind;
-use crate::graph::{Graph, GraphWant, NodeKinds, StringTable, Wide, check_size, memory_needed};
+use crate::graph::{Ephemeron, Graph, GraphWant, NodeKinds, StringTable, Wide, check_size, memory_needed};
 use crate::input::text::Text;
 use crate::report::Warning;
 use crate::scan::Kernel;
@@ -66,16 +66,19 @@ struct Raw {
     nodes: NodeColumns,
     node_facts: NodeFacts,
     edges: EdgeColumns,
+    /// Numbers and names of edges that speak of WeakMap entries, where names were not kept.
+    noted: Vec<(u32, u32)>,
     /// Highest string index among edges' names, and at or behind which byte.
     edge_name_max: (u32, u64),
     strings: Table,
+    ephemerons: Vec<Ephemeron>,
     locations: Locations,
     traces: Traces,
     warnings: Vec<Warning>,
 }
 
 /// Columns for as many nodes and edges as the header announces.
-fn columns(header: &Header, want: GraphWant) -> Result<(NodeColumns, EdgeColumns), ErrorKind> {
+fn columns(header: &Header, want: GraphWant, edge_names: bool) -> Result<(NodeColumns, EdgeColumns), ErrorKind> {
     check_size(header.node_count, header.edge_count, want.memory_max)?;
     let no_memory = || ErrorKind::NoMemory { needed: memory_needed(header.node_count, header.edge_count) };
     let size = |number: u64| usize::try_from(number).map_err(|_| no_memory());
@@ -84,7 +87,7 @@ fn columns(header: &Header, want: GraphWant) -> Result<(NodeColumns, EdgeColumns
     let bytes = nodes.saturating_mul(38).saturating_add(edges.saturating_mul(9));
     Vec::<u8>::new().try_reserve_exact(bytes).map_err(|_| no_memory())?;
     let traces = want.traces && header.trace_field.is_some();
-    Ok((NodeColumns::zeros(nodes, header.has_detachedness, traces), EdgeColumns::zeros(edges)))
+    Ok((NodeColumns::zeros(nodes, header.has_detachedness, traces), EdgeColumns::zeros(edges, edge_names)))
 }
 
 /// Where the number of a node's edges stands in its record.
@@ -110,7 +113,8 @@ fn first_edges(counts: &mut [u32], announced: u64) -> Result<(), String> {
 
 /// Checks what has been read and puts it together; `end` is the offset behind it all.
 fn assemble(raw: Raw, end: u64) -> Result<Parsed, ErrorKind> {
-    let Raw { header, mut nodes, node_facts, edges, edge_name_max, strings, locations, traces, warnings } = raw;
+    let Raw { header, mut nodes, node_facts, edges, noted, edge_name_max, strings, ephemerons, locations, traces, warnings } =
+        raw;
     let wrong = |section: &str, offset: u64, problem: String| {
         Err(ErrorKind::Inconsistent { section: section.to_owned(), offset, problem })
     };
@@ -160,12 +164,16 @@ fn assemble(raw: Raw, end: u64) -> Result<Parsed, ErrorKind> {
         edge_name: edges.name,
         to_node: edges.to_node,
         root: crate::graph::halves(root).0,
-        ephemerons: strings.ephemerons(),
+        ephemerons,
         strings: Box::new(Arc::clone(&strings)) as Box<dyn StringTable>,
         located: locations.located,
         places: locations.places,
         extra_native_bytes: header.extra_native_bytes.unwrap_or(0),
     };
-    graph.mark_tables();
+    if graph.edge_name.is_empty() {
+        graph.mark_noted(&noted);
+    } else {
+        graph.mark_tables();
+    }
     Ok(Parsed { graph, header, strings, traces, warnings })
 }

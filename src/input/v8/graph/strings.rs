@@ -75,6 +75,19 @@ impl Table {
         text
     }
 
+    /// The strings of a text without escapes, ascending.
+    pub(super) fn named(&self, text: &str) -> Vec<u32> {
+        let section = &self.bytes[self.index.range()];
+        let quoted = format!("\"{text}\"");
+        let found = memchr::memmem::find_iter(section, &quoted);
+        let mut named: Vec<u32> =
+            found.map(|at| self.index.at(&self.bytes, self.kernel, self.index.range().start + at + 1)).collect();
+        // The first quote may be one within a string.
+        named.retain(|&index| self.text(index) == text);
+        named.dedup();
+        named
+    }
+
     /// The names of edges that belong to WeakMap entries, ascending.
     pub(super) fn ephemerons(&self) -> Vec<Ephemeron> {
         // As V8 writes them, in the heap snapshot's explorer of entries of ephemeron tables.
