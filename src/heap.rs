@@ -95,18 +95,16 @@ pub struct Heap {
     pub graph: Graph,
     /// The group of each node; past the last one for a root that is not in the file.
     pub group_of: Vec<u32>,
-    /// The walk over the graph, if it has been done.
-    pub walked: Option<Walked>,
 }
 
 impl Heap {
     /// Computes what is wanted and lets the graph go.
     #[must_use]
     pub(crate) fn finish(self, drop_frames: Option<&DropFrames>, want: HeapWant<'_>) -> Snapshot {
-        let Self { mut snapshot, graph, group_of, walked } = self;
+        let Self { mut snapshot, graph, group_of } = self;
         let settled = snapshot.settle(drop_frames);
         if let Some(rows) = want.retained {
-            let retained = retained(&snapshot, &settled, (graph, walked), &group_of, rows);
+            let retained = retained(&snapshot, &settled, graph, &group_of, rows);
             snapshot.heap.get_or_insert_default().retained = Some(retained);
         }
         snapshot
@@ -114,17 +112,11 @@ impl Heap {
 }
 
 /// Retained sizes of the rows that the groups of a snapshot make. `settled` tells where each group of `group_of` is now.
-fn retained(
-    snapshot: &Snapshot,
-    settled: &[u32],
-    (mut graph, walked): (Graph, Option<Walked>),
-    group_of: &[u32],
-    want: RowsWant<'_>,
-) -> Retained {
+fn retained(snapshot: &Snapshot, settled: &[u32], mut graph: Graph, group_of: &[u32], want: RowsWant<'_>) -> Retained {
     let mut spare = Spare::default();
     let pages = pages(&graph);
-    graph.drop_names();
-    let walked = walked.unwrap_or_else(|| Walked::new(&graph, &pages));
+    graph.drop_names(&mut spare);
+    let walked = Walked::new(&graph, &pages, &mut spare);
     graph.drop_edges(&mut spare);
     let dominators = walked.dominators(&mut spare);
     let retained = retained_sizes_in(&dominators, &graph.self_size, &mut spare);

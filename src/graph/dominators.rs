@@ -28,7 +28,8 @@ impl Dominators {
     /// that nothing leads to, hangs off the root node by node, and its references count for nobody else.
     #[must_use]
     pub fn new(graph: &Graph) -> Self {
-        Walked::new(graph, &super::essential::pages(graph)).dominators(&mut Spare::default())
+        let mut spare = Spare::default();
+        Walked::new(graph, &super::essential::pages(graph), &mut spare).dominators(&mut spare)
     }
 
     /// Number of places, which is that of nodes.
@@ -93,10 +94,10 @@ struct Walk<'g> {
 impl Walked {
     /// Walks over a graph, which needs no names if its [`pages`](super::pages) are known.
     #[must_use]
-    pub fn new(graph: &Graph, pages: &[u32]) -> Self {
+    pub fn new(graph: &Graph, pages: &[u32], spare: &mut Spare) -> Self {
         let nodes = graph.kind.len();
-        let by_number = || {
-            let mut column = Vec::with_capacity(nodes + 1);
+        let mut by_number = || {
+            let mut column = spare.take(nodes + 1);
             column.push(0);
             column
         };

@@ -331,10 +331,12 @@ impl Graph {
 
     /// Gives the memory back of all that dominators and retained sizes do not need, once the [`pages`] are known: names, ids, stacks
     /// and places.
-    pub fn drop_names(&mut self) {
+    pub fn drop_names(&mut self, spare: &mut Spare) {
         self.drop_edge_names();
-        (self.name, self.trace, self.located) = Default::default();
-        self.id = Wide::default();
+        self.located = Vec::new();
+        spare.put(std::mem::take(&mut self.name));
+        spare.put(std::mem::take(&mut self.trace));
+        std::mem::take(&mut self.id).give(spare);
     }
 
     /// Gives the memory back of all edges, and of what else only walks need.

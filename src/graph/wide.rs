@@ -64,6 +64,12 @@ impl Wide {
         self.high[at] = high;
     }
 
+    /// Gives the memory to others.
+    pub(super) fn give(self, spare: &mut Spare) {
+        spare.put(self.low);
+        spare.put(self.high);
+    }
+
     /// The numbers at these places.
     #[must_use]
     pub fn picked(&self, places: &[u32], spare: &mut Spare) -> Self {

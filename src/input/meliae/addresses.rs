@@ -62,7 +62,8 @@ impl Addresses {
         }
         let word = &mut self.pages[page as usize][word];
         let new = *word & bit == 0 && (self.scattered.is_empty() || !self.scattered.contains(&address));
-        *word |= bit;
+        // One that came before its stretch had a page stays where it is.
+        *word |= if new { bit } else { 0 };
         self.len += usize::from(new);
         new
     }

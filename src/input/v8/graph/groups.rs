@@ -10,7 +10,7 @@ use crate::error::ErrorKind;
 use crate::graph::devtools::comparison::{Objects, Side};
 use crate::graph::devtools::interfaces::Interfaces;
 use crate::graph::devtools::statistics::Statistics;
-use crate::graph::{Detachedness, Graph, GraphWant, Keys, Walked, column, devtools_keys, ordinal, owned_sizes, pages};
+use crate::graph::{Detachedness, Graph, GraphWant, Keys, column, devtools_keys, ordinal, owned_sizes};
 use crate::heap::{Heap, HeapFacts, HeapWant};
 use crate::identity::Identify;
 use crate::input::Want;
@@ -42,9 +42,7 @@ pub(in crate::input::v8) fn read_heap(source: &mut Source, want: Want<'_>, heap:
         lacking.then(|| sums(&Detachedness::new(&graph)))
     };
     let count = || tallies(&graph, &header, &strings, of_node.as_deref(), want.identify);
-    // The walk is one thread's; others count meanwhile.
-    let walk = || heap.retained.map(|_| Walked::new(&graph, &pages(&graph)));
-    let (walked, (counted, statistics)) = rayon::join(walk, || rayon::join(count, statistics));
+    let (counted, statistics) = rayon::join(count, statistics);
     let (tallies, mut group_of) = counted?;
     facts.statistics = facts.statistics.or(statistics);
     drop(of_node);
@@ -64,7 +62,7 @@ pub(in crate::input::v8) fn read_heap(source: &mut Source, want: Want<'_>, heap:
         facts.objects = Some(Objects::new(side, &group_of));
     }
     snapshot.heap = Some(facts);
-    Ok(Heap { snapshot, graph, group_of, walked })
+    Ok(Heap { snapshot, graph, group_of })
 }
 
 /// What DevTools makes of a heap and groups depend on, as far as it is wanted: sizes go to the graph, classes are returned.
