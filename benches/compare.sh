@@ -3,7 +3,7 @@
 #
 #   benches/compare.sh [--records N] [--rounds N] [--dir DIR] [--peers-only]
 #
-# Needs bash, python3 (3.10 or later), node (20 or later), zstd, gzip, cargo; Linux. The default takes about 1.7 GB of disk in DIR, 3 GB of memory
+# Needs bash, python3 (3.10 or later), node (20 or later), zstd, gzip, cargo; Linux. The default takes about 1.9 GB of disk in DIR, 3 GB of memory
 # and some five minutes, half of them for making the files once.
 set -euo pipefail
 
@@ -38,13 +38,21 @@ fi
 # Files are made once for each size and kept. -3 is the last one written, so it stands for all three.
 large=$dir/large-$records
 small=$dir/small
+tracked=$dir/tracked-$records
 [ -e "$large-3.heapsnapshot" ] || node "$benches/make-large.js" "$large" --records "$records" --snapshots 3 >&2
 [ -e "$small-1.heapsnapshot" ] || node "$benches/make-large.js" "$small" --records 200 >&2
+if [ -z "$peers_only" ] && [ ! -e "$tracked-1.heapsnapshot" ]; then
+  node --max-old-space-size=8000 "$benches/make-tracked.js" "$tracked" --records $((records * 45 / 100)) >&2
+fi
 a=$large-1.heapsnapshot
 if [ ! -e "$a.zst" ]; then zstd -q -3 -f "$a" -o "$a.zst.partial" && mv "$a.zst.partial" "$a.zst"; fi
 if [ ! -e "$a.gz" ]; then gzip -6 -n -c "$a" >"$a.gz.partial" && mv "$a.gz.partial" "$a.gz"; fi
 
 arguments=(--rounds "$rounds" --serde-typed "$peers/serde-typed" --v8hp "$peers/v8hp" --decompress "$peers/decompress")
-[ -n "$peers_only" ] || arguments+=(--heapdiff "$target/release/heapdiff")
-exec python3 "$benches/peers/measure.py" "${arguments[@]}" \
+files=()
+if [ -z "$peers_only" ]; then
+  arguments+=(--heapdiff "$target/release/heapdiff")
+  files+=(tracked="$tracked-1.heapsnapshot")
+fi
+exec python3 "$benches/peers/measure.py" "${arguments[@]}" "${files[@]}" \
   a="$a" b="$large-2.heapsnapshot" c="$large-3.heapsnapshot" small="$small-1.heapsnapshot" a.zst="$a.zst" a.gz="$a.gz"

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use regex::Regex;
 
 use crate::grouping::{Level, Row, Sums, allocated_at, id, main_kind, printable, rows, stacks_by_key};
+use crate::input::TimeRange;
 use crate::report::{
     Allocated, Change, Command, Finding, Group, Grouping, Input, Moved, Order, Parent, Report, SCHEMA, SCHEMA_VERSION, Shown,
     Statistics, Tool, TrendVerdict, Warning,
 };
 use crate::series::Series;
-use crate::snapshot::Runtime;
+use crate::snapshot::{OUTSIDE, Runtime};
 use crate::stacks::{Frame, NOT_TRACKED};
 use crate::text::safe_name;
 use crate::trend::{RowTrend, Trends};
@@ -36,6 +37,27 @@ pub struct Options {
     pub sizes: Sizes,
     /// Retained sizes of rows.
     pub retained: bool,
+    /// The range of the recording whose objects were read, if not all were.
+    pub allocated_between: Option<TimeRange>,
+}
+
+impl Options {
+    /// All rows by class, as a command shows them.
+    #[must_use]
+    pub fn new(command: Command) -> Self {
+        Self {
+            command,
+            by: vec![Level::Class],
+            limit: 0,
+            sort: None,
+            focus: None,
+            ignore: None,
+            kinds: Vec::new(),
+            sizes: Sizes::Recorded,
+            retained: false,
+            allocated_between: None,
+        }
+    }
 }
 
 /// Which sizes count.
@@ -127,11 +149,13 @@ pub fn report(series: &Series, options: &Options) -> Report {
     let wanted: Vec<usize> = every
         .iter()
         .copied()
+        .filter(|&group| options.allocated_between.is_none() || series.groups[group].kind != OUTSIDE)
         .filter(|&group| options.kinds.is_empty() || options.kinds.contains(&series.groups[group].kind))
         .collect();
     let findings = table.findings(&every);
-    // What was allocated is known by stack, not by type.
-    let stacks: Option<Vec<u32>> = options.kinds.is_empty().then(|| (1..).take(series.stacks.len() - 1).collect());
+    // What was allocated is known by stack, not by type or time.
+    let every_object = options.kinds.is_empty() && options.allocated_between.is_none();
+    let stacks: Option<Vec<u32>> = every_object.then(|| (1..).take(series.stacks.len() - 1).collect());
     let shown = table.level(0, (&wanted, stacks.as_deref()), &[]);
     let totals = Sums::of(series, &every);
     let rest = totals.minus(&shown).totals(series);
@@ -143,6 +167,7 @@ pub fn report(series: &Series, options: &Options) -> Report {
         grouping: Grouping {
             by: options.by.iter().map(|level| level.label().to_owned()).collect(),
             sizes: options.sizes.label(),
+            allocated_between: options.allocated_between.map(|range| [range.from_us, range.to_us]),
         },
         inputs: inputs(series),
         totals: totals.totals(series),
@@ -269,7 +294,7 @@ impl Table<'_> {
             Some(trend) => matches!(trend.verdict, TrendVerdict::Leak | TrendVerdict::Suspect),
             None => self.options.command == Command::Diff && row.sums.growth(self.series) > 0,
         };
-        let allocated_at = grows.then(|| allocated_at(self.series, &row.members)).flatten();
+        let allocated_at = grows.then(|| allocated_at(self.series, &row.members, false)).flatten();
         Group {
             id: id(levels, &row.key),
             key: row.key.iter().map(|name| printable(name)).collect(),
@@ -444,7 +469,7 @@ pub fn verified(series: &Series) -> Report {
         schema_version: SCHEMA_VERSION,
         tool: Tool::THIS,
         command: Command::Verify,
-        grouping: Grouping { by: Vec::new(), sizes: "self" },
+        grouping: Grouping { by: Vec::new(), sizes: "self", allocated_between: None },
         inputs: inputs(series),
         shown: Shown { groups: 0, of: 0, rest: totals.clone() },
         totals,

@@ -311,36 +311,60 @@ pub fn rows(series: &Series, groups: &[usize], level: Level, prefix: &[String]) 
 
 /// The groups of each key, ascending.
 fn members(series: &Series, groups: &[usize], level: Level) -> BTreeMap<String, Vec<usize>> {
+    if level.goes_by_stack(series.runtime) {
+        return by_stack_key(series, level, groups, |&group| series.groups[group].stack);
+    }
     let mut members: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    if !level.goes_by_stack(series.runtime) {
-        for &group in groups.iter().filter(|&&group| level.has_row(&series.groups[group].class)) {
-            members.entry(level.key(series, &series.groups[group])).or_default().push(group);
-        }
-        return members;
+    for &group in groups.iter().filter(|&&group| level.has_row(&series.groups[group].class)) {
+        members.entry(level.key(series, &series.groups[group])).or_default().push(group);
     }
-    // Many groups share a stack, whose key is long: it is made once.
-    let stack = |group: &usize| series.groups[*group].stack;
-    let mut sorted = groups.to_vec();
-    sorted.sort_by_key(stack);
-    for same in sorted.chunk_by(|a, b| stack(a) == stack(b)) {
-        members.entry(level.stack_key(&series.stacks, stack(&same[0]))).or_default().extend(same);
-    }
-    members.values_mut().for_each(|groups| groups.sort_unstable());
     members
 }
 
-/// Where most of the growth of some groups was allocated; None where no stack of theirs grows.
+/// Things that have a stack, by its key, in the given order. Many stacks share a key, which is made once for each place that tells it.
+fn by_stack_key<T: Copy>(series: &Series, level: Level, things: &[T], stack: impl Fn(&T) -> u32) -> BTreeMap<String, Vec<T>> {
+    const UNKNOWN: usize = usize::MAX;
+    let mut key_of_place: Vec<usize> = Vec::new();
+    let mut key_of_text: BTreeMap<String, usize> = BTreeMap::new();
+    let mut by_key: Vec<Vec<T>> = Vec::new();
+    for thing in things {
+        let stack = stack(thing);
+        let place = match level {
+            Level::Stack => stack,
+            Level::Function => series.stacks.innermost(stack),
+            _ => series.stacks.site_frame(stack),
+        } as usize;
+        if place >= key_of_place.len() {
+            key_of_place.resize(place + 1, UNKNOWN);
+        }
+        if key_of_place[place] == UNKNOWN {
+            let key = *key_of_text.entry(level.stack_key(&series.stacks, stack)).or_insert(by_key.len());
+            if key == by_key.len() {
+                by_key.push(Vec::new());
+            }
+            key_of_place[place] = key;
+        }
+        by_key[key_of_place[place]].push(*thing);
+    }
+    key_of_text.into_iter().map(|(text, key)| (text, std::mem::take(&mut by_key[key]))).collect()
+}
+
+/// Where most of the growth of some groups was allocated: of objects, if these are what grows, else of bytes; None where no stack of
+/// theirs grows.
 #[must_use]
-pub fn allocated_at(series: &Series, groups: &[usize]) -> Option<AllocatedAt> {
+pub fn allocated_at(series: &Series, groups: &[usize], objects: bool) -> Option<AllocatedAt> {
     let mut by_stack: BTreeMap<u32, Sums> = BTreeMap::new();
     for group in groups.iter().map(|&group| &series.groups[group]).filter(|group| group.stack != NOT_TRACKED) {
         by_stack.entry(group.stack).or_insert_with(|| Sums::zero(series.inputs.len())).add(&group.sums);
     }
-    let growth = |sums: &Sums| (sums.growth(series), sums.count_delta());
+    let growth = |sums: &Sums| {
+        let (of_objects, of_bytes) = (sums.count_delta(), sums.growth(series));
+        if objects { (of_objects, of_bytes) } else { (of_bytes, of_objects) }
+    };
     // By the frames of the application: their sums, and the stacks that have them.
     type Ways<'s> = BTreeMap<Vec<&'s Frame>, (Sums, Vec<(u32, Sums)>)>;
     let mut ways: Ways<'_> = BTreeMap::new();
-    for (stack, sums) in by_stack.into_iter().filter(|(_, sums)| sums.growth(series) > 0) {
+    for (stack, sums) in by_stack.into_iter().filter(|(_, sums)| growth(sums).0 > 0) {
         let of_app = series.stacks.frames(stack).take(FRAMES_MAX).filter(|frame| is_app(frame)).collect();
         let (all, stacks) = ways.entry(of_app).or_insert_with(|| (Sums::zero(series.inputs.len()), Vec::new()));
         all.add(&sums);
@@ -362,11 +386,7 @@ pub fn allocated_at(series: &Series, groups: &[usize]) -> Option<AllocatedAt> {
 /// The stacks of each key, at a level that goes by them alone.
 #[must_use]
 pub fn stacks_by_key(series: &Series, stacks: &[u32], level: Level) -> BTreeMap<String, Vec<u32>> {
-    let mut by_key: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-    for &stack in stacks {
-        by_key.entry(level.stack_key(&series.stacks, stack)).or_default().push(stack);
-    }
-    by_key
+    by_stack_key(series, level, stacks, |&stack| stack)
 }
 
 /// The kind that holds most of a row's bytes in the last input (objects, where there are no bytes).

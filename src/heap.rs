@@ -11,8 +11,8 @@ use crate::graph::devtools::interfaces::Interfaces;
 use crate::graph::devtools::statistics::Statistics;
 use crate::graph::{Children, Graph, Spare, Walked, ordinal, pages, retained_sizes_in};
 use crate::grouping::Level;
+use crate::input::Want;
 use crate::snapshot::Snapshot;
-use crate::stacks::DropFrames;
 
 /// What is wanted of a snapshot's references.
 #[derive(Debug, Clone, Copy, Default)]
@@ -100,9 +100,9 @@ pub struct Heap {
 impl Heap {
     /// Computes what is wanted and lets the graph go.
     #[must_use]
-    pub(crate) fn finish(self, drop_frames: Option<&DropFrames>, want: HeapWant<'_>) -> Snapshot {
+    pub(crate) fn finish(self, files: Want<'_>, want: HeapWant<'_>) -> Snapshot {
         let Self { mut snapshot, graph, group_of } = self;
-        let settled = snapshot.settle(drop_frames);
+        let settled = snapshot.settle(files.source_maps, files.drop_frames);
         if let Some(rows) = want.retained {
             let retained = retained(&snapshot, &settled, graph, &group_of, rows);
             snapshot.heap.get_or_insert_default().retained = Some(retained);

@@ -9,7 +9,7 @@
 //! objects above a lower bound, which a sample of the earlier one gives. That the bound was one, and that no id at or below the
 //! highest is new, is not taken for granted: it is counted.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::report::Moved;
 
@@ -176,6 +176,28 @@ pub struct Identity {
     pub journal: Option<Journal>,
     /// By group: the objects with odd ids that a given set lacks.
     pub lacking: Option<Vec<Moved>>,
+}
+
+impl Identity {
+    /// Follows groups that were put together: `new_of` is the new number of each, `groups` how many there are now.
+    pub fn regroup(&mut self, new_of: &[u32], groups: usize) {
+        let new = |group: u32| new_of.get(group as usize).copied().unwrap_or(u32::MAX);
+        let mut natives: BTreeMap<NativeKey, u64> = BTreeMap::new();
+        for (key, count) in std::mem::take(&mut self.natives) {
+            *natives.entry(NativeKey { group: new(key.group), ..key }).or_default() += count;
+        }
+        self.natives = natives.into_iter().collect();
+        for segment in self.journal.iter_mut().flat_map(|journal| &mut journal.segments) {
+            segment.groups = segment.groups.iter().map(|&group| new(group)).collect();
+        }
+        if let Some(lacking) = &mut self.lacking {
+            let mut merged = vec![Moved::default(); groups];
+            for (moved, &group) in lacking.iter().zip(new_of) {
+                merged[group as usize].add(*moved);
+            }
+            *lacking = merged;
+        }
+    }
 }
 
 /// Group and size of a native node.

@@ -21,6 +21,7 @@ pub mod scan;
 pub mod series;
 pub mod snapshot;
 pub mod source;
+pub mod source_maps;
 pub mod stacks;
 pub mod summary;
 pub mod text;

@@ -86,6 +86,9 @@ pub struct Grouping {
     /// Which sizes: `self` for the sizes that the runtime recorded; `owned` for those of Chrome DevTools, where a backing store counts
     /// to the object that it belongs to.
     pub sizes: &'static str,
+    /// Rows hold only objects allocated in this range of the recording, in microseconds from its beginning; absent if they hold all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allocated_between: Option<[u64; 2]>,
 }
 
 /// Bytes of a heap by what they are for, as Chrome DevTools counts them (owned sizes).
@@ -266,7 +269,7 @@ pub struct Group {
     pub allocated_at: Option<AllocatedAt>,
 }
 
-/// Where most of a growth was allocated.
+/// Where most of a growth was allocated: of a row's bytes; of a finding's objects, or of its bytes if it is judged by its size.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AllocatedAt {
     /// The stack that gained most, innermost frame first, among those that took the same way through the application's own

@@ -217,6 +217,9 @@ impl SeriesGroup {
 
 /// Merges sorted groups; sums of equal ones are added up.
 fn merge(groups: Vec<SeriesGroup>, more: Vec<SeriesGroup>) -> Vec<SeriesGroup> {
+    if groups.is_empty() {
+        return more;
+    }
     let mut merged = Vec::with_capacity(groups.len().max(more.len()));
     let (mut groups, mut more) = (groups.into_iter().peekable(), more.into_iter().peekable());
     loop {

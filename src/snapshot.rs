@@ -7,6 +7,7 @@ use crate::grouping::Traits;
 use crate::heap::HeapFacts;
 use crate::identity::Identity;
 use crate::report::{Moved, Warning};
+use crate::source_maps::SourceMaps;
 use crate::stacks::{DropFrames, Frame, Stacks};
 
 /// What one input holds.
@@ -106,50 +107,73 @@ impl Snapshot {
         self.warnings.push(Warning { code: "cut-short".to_owned(), message, input: None });
     }
 
-    /// Takes frames of the recording off all stacks, names allocations without a type by their site, and puts groups that are
-    /// now the same together. Returns where each group is now.
-    pub(crate) fn settle(&mut self, drop: Option<&DropFrames>) -> Vec<u32> {
+    /// Puts frames in their sources and takes those of the recording off all stacks, names allocations without a type by their site,
+    /// and puts groups that are now the same together. Returns where each group is now.
+    pub(crate) fn settle(&mut self, maps: Option<&SourceMaps>, drop: Option<&DropFrames>) -> Vec<u32> {
+        if let Some(maps) = maps {
+            let (stacks, numbers, replaced) = self.stacks.replaced(|frame| maps.resolve(frame));
+            if replaced == 0 && !stacks.is_empty() {
+                let message = "no source map is of a script in the allocation stacks".to_owned();
+                self.warnings.push(Warning { code: "source-maps-unused".to_owned(), message, input: None });
+            }
+            self.stacks = stacks;
+            self.renumber_stacks(&numbers);
+        }
         if let Some(drop) = drop {
             let kept = self.stacks.without(drop);
-            self.groups.iter_mut().for_each(|group| group.stack = kept[group.stack as usize]);
-            let mut allocated = vec![Moved::default(); self.allocated.len()];
-            for (stack, moved) in self.allocated.iter().enumerate() {
-                allocated[kept[stack] as usize].add(*moved);
-            }
-            self.allocated = allocated;
+            self.renumber_stacks(&kept);
         }
         if self.runtime == Runtime::Untyped {
             for group in self.groups.iter_mut().filter(|group| group.name.is_empty()) {
                 group.name = self.stacks.site(group.stack).map_or_else(|| UNTRACKED.to_owned(), Frame::text);
             }
         }
-        let as_it_was = (0..).take(self.groups.len());
-        if drop.is_none() && self.runtime != Runtime::Untyped {
-            return as_it_was.collect();
+        if maps.is_some() || drop.is_some() || self.runtime == Runtime::Untyped {
+            return self.merge_equal_groups();
         }
-        let mut groups: Vec<(Group, u32)> = std::mem::take(&mut self.groups).into_iter().zip(as_it_was).collect();
-        let mut place = vec![0; groups.len()];
-        groups.sort_by(|(a, _), (b, _)| a.place().cmp(&b.place()));
-        for (group, before) in groups {
-            match self.groups.last_mut().filter(|last| last.place() == group.place()) {
+        (0..).take(self.groups.len()).collect()
+    }
+
+    fn renumber_stacks(&mut self, numbers: &[u32]) {
+        self.groups.iter_mut().for_each(|group| group.stack = numbers[group.stack as usize]);
+        let stacks = if self.allocated.is_empty() { 0 } else { self.stacks.len() };
+        let mut allocated = vec![Moved::default(); stacks];
+        for (moved, &stack) in self.allocated.iter().zip(numbers) {
+            allocated[stack as usize].add(*moved);
+        }
+        self.allocated = allocated;
+    }
+
+    /// Returns where each group is now.
+    fn merge_equal_groups(&mut self) -> Vec<u32> {
+        let key = |group: &Group| (group.kind.clone(), group.name.clone(), group.stack, group.class.clone());
+        let mut order: Vec<usize> = (0..self.groups.len()).collect();
+        order.sort_by_cached_key(|&group| key(&self.groups[group]));
+        let mut merged: Vec<Group> = Vec::with_capacity(order.len());
+        let mut new_of = vec![0; order.len()];
+        for old in order {
+            let group = &self.groups[old];
+            match merged.last_mut().filter(|last| key(last) == key(group)) {
                 Some(last) => {
                     last.count += group.count;
                     last.self_size += group.self_size;
                 }
-                None => self.groups.push(group),
+                None => merged.push(group.clone()),
             }
-            place[before as usize] = u32::try_from(self.groups.len() - 1).unwrap_or(u32::MAX);
+            new_of[old] = u32::try_from(merged.len() - 1).unwrap_or(u32::MAX);
         }
-        place
+        self.groups = merged;
+        if let Some(identity) = &mut self.identity {
+            identity.regroup(&new_of, self.groups.len());
+        }
+        if let Some(objects) = self.heap.as_mut().and_then(|heap| heap.objects.as_mut()) {
+            objects.regroup(&new_of);
+        }
+        new_of
     }
 }
 
 impl Group {
-    /// What tells it from other groups, and their order.
-    pub(crate) fn place(&self) -> (&str, &str, u32, &str) {
-        (&self.kind, &self.name, self.stack, &self.class)
-    }
-
     /// What its keys are made of, in a snapshot.
     #[must_use]
     pub fn traits<'a>(&'a self, runtime: Runtime, stacks: &'a Stacks) -> Traits<'a> {
@@ -199,6 +223,9 @@ impl Histogram {
 
 /// Key of objects whose allocation was not recorded, at levels that tell where.
 pub const UNTRACKED: &str = "[not tracked]";
+
+/// Kind of the one group of all objects that were not allocated in the wanted range of time: it counts in totals and is no row.
+pub const OUTSIDE: &str = "[outside]";
 
 /// Whose objects a snapshot holds; says what kinds and names mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -53,11 +53,10 @@ impl Source {
     /// # Errors
     /// If it cannot be opened or read, is a directory, or is empty.
     pub fn open(path: &str) -> Result<Self, ErrorKind> {
-        let done = Arc::new(AtomicU64::new(0));
         if path == "-" {
-            let input = Counted { input: io::stdin(), done: Arc::clone(&done) };
-            return Self::stream(path, Box::new(input), done, None);
+            return Self::from_reader(path, Box::new(io::stdin()));
         }
+        let done = Arc::new(AtomicU64::new(0));
         let file = File::open(Path::new(path))?;
         let metadata = file.metadata()?;
         if metadata.is_dir() {
@@ -83,6 +82,16 @@ impl Source {
         let total = metadata.is_file().then_some(metadata.len());
         let input = Counted { input: file, done: Arc::clone(&done) };
         Self::stream(path, Box::new(input), done, total)
+    }
+
+    /// An input that is read front to back, as standard input is. `path` is its name.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is empty.
+    pub fn from_reader(path: &str, input: Box<dyn Read + Send>) -> Result<Self, ErrorKind> {
+        let done = Arc::new(AtomicU64::new(0));
+        let input = Counted { input, done: Arc::clone(&done) };
+        Self::stream(path, Box::new(input), done, None)
     }
 
     fn stream(path: &str, mut input: Box<dyn Read + Send>, done: Arc<AtomicU64>, total: Option<u64>) -> Result<Self, ErrorKind> {

@@ -138,8 +138,13 @@ impl Stacks {
             return (0..).take(self.nodes.len()).collect();
         }
         let frames: Vec<u32> = other.frames.iter().map(|frame| self.frame(frame.clone())).collect();
-        let mut numbers = vec![NOT_TRACKED; other.nodes.len()];
-        for (old, node) in other.nodes.iter().enumerate().skip(1) {
+        self.grow(&other.nodes, &frames)
+    }
+
+    /// Takes in the nodes of another set, whose frames have the given numbers here; returns the new number of each.
+    fn grow(&mut self, nodes: &[Node], frames: &[u32]) -> Vec<u32> {
+        let mut numbers = vec![NOT_TRACKED; nodes.len()];
+        for (old, node) in nodes.iter().enumerate().skip(1) {
             numbers[old] = self.called_from(numbers[node.parent as usize], frames[node.frame as usize]);
         }
         numbers
@@ -166,8 +171,39 @@ impl Stacks {
     /// The innermost frame of a stack that is not [native](Frame::is_native); where all are, the innermost.
     #[must_use]
     pub fn site(&self, stack: u32) -> Option<&Frame> {
-        let site = self.sites.get(stack as usize).copied().filter(|&site| site != NOT_TRACKED);
-        self.frames(site.unwrap_or(stack)).next()
+        self.frames(self.site_stack(stack)).next()
+    }
+
+    /// The part of a stack whose innermost frame is its site.
+    fn site_stack(&self, stack: u32) -> u32 {
+        self.sites.get(stack as usize).copied().filter(|&site| site != NOT_TRACKED).unwrap_or(stack)
+    }
+
+    /// A number that is the same for all stacks with the same innermost frame, and no other; 0 for the empty stack.
+    #[must_use]
+    pub fn innermost(&self, stack: u32) -> u32 {
+        self.nodes.get(stack as usize).map_or(0, |node| node.frame.wrapping_add(1))
+    }
+
+    /// A number that is the same for all stacks with the same [site](Self::site), and no other; 0 for the empty stack.
+    #[must_use]
+    pub fn site_frame(&self, stack: u32) -> u32 {
+        self.innermost(self.site_stack(stack))
+    }
+
+    /// The stacks with other frames in place of those for which `other` gives one; the new number of each, and how many frames were
+    /// replaced.
+    #[must_use]
+    pub fn replaced(&self, other: impl Fn(&Frame) -> Option<Frame>) -> (Self, Vec<u32>, usize) {
+        let (mut new, mut replaced) = (Self::default(), 0);
+        let mut frame = |frame: &Frame| {
+            let other = other(frame);
+            replaced += usize::from(other.is_some());
+            new.frame(other.unwrap_or_else(|| frame.clone()))
+        };
+        let frames: Vec<u32> = self.frames.iter().map(&mut frame).collect();
+        let numbers = new.grow(&self.nodes, &frames);
+        (new, numbers, replaced)
     }
 
     /// The number of each stack without the frames of the recording.

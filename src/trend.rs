@@ -7,7 +7,7 @@ use crate::grouping::{Level, Row, Sums, allocated_at, id, main_kind, printable, 
 use crate::growth::{GroupSeries, Judgement, Measures, Rule};
 use crate::report::{Attributed, Breakdown, Finding, Group, Member, Shown, Trend, TrendVerdict};
 use crate::series::{Series, SeriesGroup};
-use crate::snapshot::Runtime;
+use crate::snapshot::{OUTSIDE, Runtime};
 
 /// Rows shown within a flagged row that says little by itself.
 const BREAKDOWN: usize = 5;
@@ -62,6 +62,8 @@ impl Trends {
             let place = *places.entry(identity(group)).or_insert(judged.len());
             match judged.get_mut(place) {
                 Some(Judged { sums, .. }) => sums.add(&found.sums),
+                // What is not looked at does not grow.
+                None if found.kind == OUTSIDE => judged.push(Judged { group, sums: Sums::zero(series.inputs.len()) }),
                 None => judged.push(Judged { group, sums: found.sums.clone() }),
             }
             judged_of.push(place);
@@ -228,7 +230,7 @@ impl Trends {
                 size_growth_total: finding.size_growth_total,
                 members: finding.members.iter().map(member).collect(),
                 attributed: finding.attributed.iter().map(attributed).collect(),
-                allocated_at: allocated_at(series, &self.groups_of(finding)),
+                allocated_at: allocated_at(series, &self.groups_of(finding), finding.steps.is_some()),
                 causes: None,
             })
             .collect()

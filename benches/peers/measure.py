@@ -103,6 +103,10 @@ def check_totals(args, files):
     if args.heapdiff:
         for name in ("a", "a.zst", "a.gz"):
             found[f"heapdiff top {name}"] = heapdiff_totals(args.heapdiff, "top", [files[name]])[0]
+        tracked = peer_totals(args.serde_typed, files["tracked"])
+        for levels in ([], ["--by", "site"]):
+            if heapdiff_totals(args.heapdiff, "top", [*levels, files["tracked"]]) != [tracked]:
+                sys.exit(f"heapdiff top {levels} tracked: totals differ from serde-typed")
         series = [files["a"], files["b"], files["c"]]
         expected = [want, *(peer_totals(args.serde_typed, file) for file in series[1:])]
         for command, inputs in (("diff", series[:2]), ("trend", series)):
@@ -125,7 +129,8 @@ def commands(args, files):
         rows["heapdiff top a --sizes owned"] = [*top, files["a"], "--sizes", "owned"]
         rows["heapdiff diff a b"] = [args.heapdiff, "diff", files["a"], files["b"]]
         rows["heapdiff trend a b c"] = [args.heapdiff, "trend", files["a"], files["b"], files["c"]]
-        rows |= {f"heapdiff top {name}": [*top, files[name]] for name in ("a.zst", "a.gz", "small")}
+        rows |= {f"heapdiff top {name}": [*top, files[name]] for name in ("a.zst", "a.gz", "small", "tracked")}
+        rows["heapdiff top tracked --by site"] = [*top, files["tracked"], "--by", "site"]
     rows |= {f"decompress {name}": [args.decompress, files[name]] for name in ("a.zst", "a.gz")}
     rows["zstd -dc a.zst"] = ["zstd", "-q", "-dc", files["a.zst"]]
     rows["gzip -dc a.gz"] = ["gzip", "-dc", files["a.gz"]]
@@ -185,6 +190,7 @@ def ratios(wall, nodes):
         ("`trend a b c` / sum of the three `top`s", wall["heapdiff trend a b c"] / tops, "≤", 1.1),
         ("`decompress a.zst` / `top a.zst`", wall["decompress a.zst"] / wall["heapdiff top a.zst"], "≥", 0.9),
         ("`decompress a.gz` / `top a.gz`", wall["decompress a.gz"] / wall["heapdiff top a.gz"], "≥", 0.9),
+        ("`top tracked --by site` / `top tracked`", wall["heapdiff top tracked --by site"] / wall["heapdiff top tracked"], "≤", 1.3),
         ("start to exit on 5 MB, ms", wall["heapdiff top small"] * 1000, "≤", 25),
     ]
 
@@ -216,7 +222,7 @@ def main():
     parser.add_argument("--v8hp", required=True)
     parser.add_argument("--decompress", required=True)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("files", nargs="+", help="NAME=PATH for a, b, c, small, a.zst, a.gz")
+    parser.add_argument("files", nargs="+", help="NAME=PATH for a, b, c, small, a.zst, a.gz, and with heapdiff tracked")
     args = parser.parse_args()
     files = dict(pair.split("=", 1) for pair in args.files)
 

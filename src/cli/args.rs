@@ -9,6 +9,7 @@ use crate::analysis::{Sizes, Sort};
 use crate::gate::values::bytes;
 use crate::gate::{Growth, Skip};
 use crate::grouping::Level;
+use crate::input::TimeRange;
 use crate::render::RENDERERS;
 
 /// Finds the types that keep growing across large V8 heap snapshots.
@@ -46,6 +47,8 @@ pub enum Command {
     Verify(Verify),
     /// Write a summary: kilobytes that stand for a snapshot in later comparisons
     Summary(Summary),
+    /// Copy a snapshot without the contents of its strings
+    Anonymize(Anonymize),
     /// Print the JSON Schema of the report
     Schema,
     /// Print a completion script for a shell
@@ -193,6 +196,22 @@ pub struct Summary {
     pub threads: Option<usize>,
 }
 
+/// Arguments of `anonymize`.
+#[derive(Debug, Args)]
+pub struct Anonymize {
+    /// A V8 snapshot
+    pub file: String,
+    /// The copy; - for standard output
+    pub copy: String,
+    /// Also hash the names that the program gave its classes, functions, scripts and properties, with a key: the same key gives
+    /// the same names in every snapshot
+    #[arg(long, value_name = "KEY")]
+    pub hash_names: Option<String>,
+    /// No progress on standard error
+    #[arg(short, long)]
+    pub quiet: bool,
+}
+
 /// Arguments of `completions`.
 #[derive(Debug, Args)]
 pub struct Completions {
@@ -210,8 +229,10 @@ pub struct ReportArgs {
           value_parser = PossibleValuesParser::new(Level::ALL.map(|(_, name)| level(name))))]
     pub by: Vec<String>,
     /// Rows to show at each level; 0 for all
-    #[arg(short = 'n', long = "limit", value_name = "N", default_value_t = 20)]
-    pub limit: usize,
+    ///
+    /// Unless given: 20; all for folded stacks
+    #[arg(short = 'n', long = "limit", value_name = "N")]
+    pub limit: Option<usize>,
     /// Order of the rows, largest first
     #[arg(long, value_name = "WHAT", value_parser = PossibleValuesParser::new(Sort::ALL.map(|(_, name)| name)))]
     pub sort: Option<String>,
@@ -224,6 +245,9 @@ pub struct ReportArgs {
     /// Show only objects of these node types (object, closure, array, ...)
     #[arg(long, value_name = "KIND,...", value_delimiter = ',')]
     pub kind: Vec<String>,
+    /// Recordings: only objects allocated between two moments, such as 10s..20s, 500ms.. or ..2m
+    #[arg(long, value_name = "FROM..TO", value_parser = time_range)]
+    pub allocated_between: Option<TimeRange>,
     /// Which sizes to count: `self` as recorded; `owned` as Chrome DevTools shows them, backing stores with their owners
     #[arg(long, value_name = "WHICH", default_value = Sizes::Recorded.label(), value_parser = PossibleValuesParser::new(Sizes::ALL.map(|(_, name)| name)))]
     pub sizes: String,
@@ -252,6 +276,9 @@ pub struct ReadArgs {
     /// Take the N innermost frames off allocation stacks, or those that match a regular expression
     #[arg(long, value_name = "N|RE")]
     pub drop_frames: Option<String>,
+    /// JavaScript: a source map, or a folder of them, to tell functions of bundled and minified scripts by
+    #[arg(long, value_name = "DIR|FILE")]
+    pub source_maps: Option<String>,
     /// Python: count an instance and its __dict__ as one
     #[arg(long)]
     pub collapse: bool,
@@ -285,6 +312,27 @@ pub struct OutputArgs {
     /// Number of threads; all processors unless given
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+}
+
+/// A range of a recording: moments are numbers with a unit, `ms`, `s` or `m`; without one, seconds.
+fn time_range(text: &str) -> Result<TimeRange, String> {
+    const UNITS: [(&str, f64); 3] = [("ms", 1e3), ("s", 1e6), ("m", 6e7)];
+    let (from, to) = text.split_once("..").ok_or("expected FROM..TO, such as 10s..20s")?;
+    let moment = |text: &str, open: u64| -> Result<u64, String> {
+        if text.is_empty() {
+            return Ok(open);
+        }
+        let unit = UNITS.iter().find_map(|(unit, scale)| Some((text.strip_suffix(unit)?, *scale)));
+        let (number, scale) = unit.unwrap_or((text, 1e6));
+        let number: f64 = number.parse().map_err(|_| format!("{text}: expected a number with ms, s or m"))?;
+        if !(0.0..1e9).contains(&number) {
+            return Err(format!("{text}: out of range"));
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "not negative and below 10^17")]
+        Ok((number * scale).round() as u64)
+    };
+    let range = TimeRange { from_us: moment(from, 0)?, to_us: moment(to, u64::MAX)? };
+    if range.from_us < range.to_us { Ok(range) } else { Err("the range is empty".to_owned()) }
 }
 
 /// A level of grouping as `--by` takes it.

@@ -60,7 +60,7 @@ pub(super) fn check(args: &Check) -> Result<Outcome, Failure> {
         today,
     };
     let (series, report) = in_pool(output.threads, || judged(args, &inputs, &output, &gate))??;
-    let mut notes = write(&report, &output, files)?;
+    let mut notes = write(&report, None, &output, files)?;
     if args.ci == Some(Server::Github) {
         notes.extend(github(&report, &output.style)?);
     }
@@ -87,8 +87,8 @@ fn code(status: Status, inconclusive: Inconclusive) -> u8 {
 /// The series without its warm-up, and the report with the verdict.
 fn judged(args: &Check, inputs: &[load::Candidate], output: &Output, gate: &Gate<'_>) -> Result<(Series, Report), Failure> {
     let progress = Watcher::new(output.quiet);
-    let drop_frames = config::drop_frames(&args.report.read)?;
-    let want = config::want(Some(gate.options), &args.report.read, drop_frames.as_ref());
+    let frames = config::frames(&args.report.read)?;
+    let want = config::want(&[gate.options], &args.report.read, &frames);
     let rules = gate.rules.groups.iter().chain(&gate.rules.assertions);
     let by = |level| rules.clone().any(|rule| rule.level == Some(level));
     let classes = want.heap.is_some_and(|heap| heap.classes) || by(Level::DevTools);

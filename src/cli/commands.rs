@@ -6,7 +6,7 @@ use super::args::{Cli, Command, Diff, HeapArgs, Order, ReportArgs, Summary, Top,
 use super::config::{self, Output};
 use super::output::{self, OutputFile};
 use super::progress::Watcher;
-use super::{Failure, Outcome, check, exit};
+use super::{Failure, Outcome, anonymize, check, exit};
 use crate::analysis::{self, Options};
 use crate::input::Want;
 use crate::load::{self, InputOrder, Loaded};
@@ -31,6 +31,7 @@ pub fn run(cli: Cli) -> Result<Outcome, Failure> {
         Some(Command::Trend(args)) => trend(&args),
         Some(Command::Verify(args)) => verify(&args),
         Some(Command::Summary(args)) => summary(&args),
+        Some(Command::Anonymize(args)) => anonymize::anonymize(&args).map(|()| Notes::new()),
         Some(Command::Schema) => plain(schema().as_bytes()),
         Some(Command::Completions(args)) => {
             let mut script = Vec::new();
@@ -94,18 +95,22 @@ fn analyse(
 ) -> Result<Notes, Failure> {
     let options = config::options(command, args, heap)?;
     let output = config::output(command, &args.output)?;
-    let drop_frames = config::drop_frames(&args.read)?;
-    let want = config::limited(config::want(Some(&options), &args.read, drop_frames.as_ref()), args);
+    let frames = config::frames(&args.read)?;
+    let stack_options = output.stacks.then(|| config::stack_options(&options, args));
+    let every: Vec<&Options> = [&options].into_iter().chain(&stack_options).collect();
+    let want = config::limited(config::want(&every, &args.read, &frames), args);
     let files = open(&output)?;
     let progress = Watcher::new(output.quiet);
-    let report = in_pool(output.threads, || -> Result<Report, Failure> {
+    let (report, of_stacks) = in_pool(output.threads, || -> Result<_, Failure> {
         let series = load::series(inputs, order, want, &progress)?;
-        let report = analysis::report(&series, &options);
-        matched(&report, &options)?;
-        Ok(report)
+        let report = |options: &Options| {
+            let report = analysis::report(&series, options);
+            matched(&report, options).map(|()| report)
+        };
+        Ok((report(&options)?, stack_options.as_ref().map(report).transpose()?))
     })??;
     drop(progress);
-    write(&report, &output, files)
+    write(&report, of_stacks.as_ref(), &output, files)
 }
 
 /// An error if filters left nothing to show.
@@ -135,15 +140,15 @@ fn verify(args: &Verify) -> Result<Notes, Failure> {
         return Err(Failure { code: exit::INPUT, messages: refused });
     }
     let report = analysis::verified(&Series::new(loaded, OrderBy::Given, None, Vec::new()));
-    write(&report, &output, files)
+    write(&report, None, &output, files)
 }
 
 fn summary(args: &Summary) -> Result<Notes, Failure> {
     config::threads(args.threads)?;
     let file = args.output.as_deref().map(OutputFile::open).transpose()?;
     let progress = Watcher::new(args.quiet);
-    let drop_frames = config::drop_frames(&args.read)?;
-    let want = config::want(None, &args.read, drop_frames.as_ref());
+    let frames = config::frames(&args.read)?;
+    let want = config::want(&[], &args.read, &frames);
     let snapshot = in_pool(args.threads, || load::read(&args.file, want, &progress))??;
     drop(progress);
     let text = serde_json::to_vec(&crate::summary::of(&snapshot)).map(|mut text| {
@@ -176,16 +181,24 @@ pub(super) fn open(output: &Output) -> Result<Vec<OutputFile>, Failure> {
     output.files.iter().map(|(_, path)| OutputFile::open(path)).collect()
 }
 
-/// Writes a report to the files of `-o` and to standard output; returns what is to be said on standard error.
-pub(super) fn write(report: &Report, output: &Output, files: Vec<OutputFile>) -> Result<Notes, Failure> {
+/// Writes a report to the files of `-o` and to standard output, that of stacks where a format [wants](Renderer::wants_stacks) them;
+/// returns what is to be said on standard error.
+pub(super) fn write(
+    report: &Report,
+    of_stacks: Option<&Report>,
+    output: &Output,
+    files: Vec<OutputFile>,
+) -> Result<Notes, Failure> {
+    let report_for = |renderer: &dyn Renderer| of_stacks.filter(|_| renderer.wants_stacks()).unwrap_or(report);
     let plain = Style { color: false, ..output.style };
     for ((renderer, _), file) in output.files.iter().zip(files) {
-        file.write(&rendered(report, *renderer, &plain)?)?;
+        file.write(&rendered(report_for(*renderer), *renderer, &plain)?)?;
     }
-    output::standard(&rendered(report, output.renderer, &output.style)?)?;
+    output::standard(&rendered(report_for(output.renderer), output.renderer, &output.style)?)?;
     if output.quiet {
         return Ok(Notes::new());
     }
+    let report = report_for(output.renderer);
     let of_inputs = report.inputs.iter().flat_map(|input| notes(&input.warnings, &input.path));
     Ok(report.warnings.iter().map(|warning| format!("warning: {}", warning.message)).chain(of_inputs).collect())
 }

@@ -12,7 +12,11 @@ use crate::heap::{HeapWant, RowsWant};
 use crate::input::Want;
 use crate::render::{Renderer, Style, by_name};
 use crate::report;
+use crate::source_maps::SourceMaps;
 use crate::stacks::DropFrames;
+
+/// Rows shown at each level.
+const LIMIT: usize = 20;
 
 /// Columns where standard output is no terminal.
 const WIDTH: usize = 80;
@@ -23,6 +27,8 @@ pub struct Output {
     pub renderer: &'static dyn Renderer,
     /// Formats and paths of files.
     pub files: Vec<(&'static dyn Renderer, String)>,
+    /// One of the formats shows stacks.
+    pub stacks: bool,
     /// How reports for people look.
     pub style: Style,
     /// Nothing on standard error but errors.
@@ -45,17 +51,34 @@ pub fn options(command: report::Command, args: &ReportArgs, heap: HeapArgs) -> R
     if sort == Some(Sort::Retained) && !heap.retained {
         return Err(Failure::new(exit::USAGE, "--sort retained: goes with --retained"));
     }
+    if args.allocated_between.is_some()
+        && (heap.retained || args.sizes != Sizes::Recorded.label() || by.contains(&Level::DevTools))
+    {
+        let message = "--allocated-between: does not go with --retained, --sizes owned and --by devtools";
+        return Err(Failure::new(exit::USAGE, message));
+    }
     Ok(Options {
         command,
         by,
-        limit: args.limit,
+        limit: args.limit.unwrap_or(LIMIT),
         sort,
         focus: pattern("focus", &args.focus)?,
         ignore: pattern("ignore", &args.ignore)?,
         kinds: args.kind.clone(),
         sizes: Sizes::ALL.iter().find(|(_, label)| *label == args.sizes).map(|&(sizes, _)| sizes).unwrap_or_default(),
         retained: heap.retained,
+        allocated_between: args.allocated_between,
     })
+}
+
+/// What rows a report of stacks is to show.
+#[must_use]
+pub fn stack_options(options: &Options, args: &ReportArgs) -> Options {
+    let mut options = Options { limit: args.limit.unwrap_or(0), retained: false, ..options.clone() };
+    if options.by.is_empty() {
+        options.by.push(Level::Stack);
+    }
+    options
 }
 
 fn pattern(flag: &str, pattern: &Option<String>) -> Result<Option<Regex>, Failure> {
@@ -63,31 +86,45 @@ fn pattern(flag: &str, pattern: &Option<String>) -> Result<Option<Regex>, Failur
     pattern.as_ref().map(compile).transpose()
 }
 
-/// Which frames `--drop-frames` takes off.
-///
-/// # Errors
-/// A usage error.
-pub fn drop_frames(args: &ReadArgs) -> Result<Option<DropFrames>, Failure> {
-    match args.drop_frames.as_ref().map(|number| number.parse()) {
-        Some(Ok(count)) => Ok(Some(DropFrames::Count(count))),
-        _ => Ok(pattern("drop-frames", &args.drop_frames)?.map(DropFrames::Matching)),
-    }
+/// What becomes of the frames of stacks.
+pub struct Frames {
+    dropped: Option<DropFrames>,
+    source_maps: Option<SourceMaps>,
 }
 
-/// What is wanted of every input.
+/// What `--drop-frames` and `--source-maps` say.
+///
+/// # Errors
+/// A usage error, or a source map that cannot be read.
+pub fn frames(args: &ReadArgs) -> Result<Frames, Failure> {
+    let dropped = match args.drop_frames.as_ref().map(|number| number.parse()) {
+        Some(Ok(count)) => Some(DropFrames::Count(count)),
+        _ => pattern("drop-frames", &args.drop_frames)?.map(DropFrames::Matching),
+    };
+    Ok(Frames { dropped, source_maps: args.source_maps.as_deref().map(SourceMaps::load).transpose()? })
+}
+
+/// What reports of these rows want of every input.
 #[must_use]
-pub fn want<'a>(rows: Option<&'a Options>, args: &ReadArgs, drop_frames: Option<&'a DropFrames>) -> Want<'a> {
-    let by = |wanted: fn(&Level) -> bool| rows.is_some_and(|rows| rows.by.iter().any(wanted));
+pub fn want<'a>(rows: &[&'a Options], args: &ReadArgs, frames: &'a Frames) -> Want<'a> {
+    let by = |wanted: fn(&Level) -> bool| rows.iter().any(|rows| rows.by.iter().any(wanted));
     // What grows is shown with where it was allocated.
     let grows =
-        rows.is_some_and(|rows| matches!(rows.command, report::Command::Diff | report::Command::Trend | report::Command::Check));
+        rows.iter().any(|rows| matches!(rows.command, report::Command::Diff | report::Command::Trend | report::Command::Check));
+    // A change is told by what became of each type.
+    let by_stacks_alone = |rows: &&Options| {
+        rows.command == report::Command::Top && !rows.by.is_empty() && rows.by.iter().all(|level| level.is_of_stack())
+    };
     Want {
+        types: rows.is_empty() || !rows.iter().all(by_stacks_alone),
         stacks: grows || by(|level| level.is_of_stack()),
         names: by(|level| *level == Level::Name),
         collapse: args.collapse,
         allow_truncated: args.allow_truncated,
-        drop_frames,
-        heap: rows.and_then(heap),
+        allocated_between: rows.iter().find_map(|rows| rows.allocated_between),
+        drop_frames: frames.dropped.as_ref(),
+        source_maps: frames.source_maps.as_ref(),
+        heap: rows.iter().find_map(|rows| heap(rows)),
         ..Want::GROUPS
     }
 }
@@ -121,6 +158,9 @@ pub fn output(command: report::Command, args: &OutputArgs) -> Result<Output, Fai
         if renderer.shows_verdicts_only() && command != report::Command::Check {
             return Err(Failure::new(exit::USAGE, format!("{name} shows a verdict: use heapdiff check")));
         }
+        if renderer.wants_stacks() && matches!(command, report::Command::Verify | report::Command::Check) {
+            return Err(Failure::new(exit::USAGE, format!("{name} shows stacks: use heapdiff top, diff or trend")));
+        }
         Ok(renderer)
     };
     let mut files = Vec::new();
@@ -132,9 +172,12 @@ pub fn output(command: report::Command, args: &OutputArgs) -> Result<Output, Fai
         files.push((renderer(format)?, path.to_owned()));
     }
     threads(args.threads)?;
+    let renderer = renderer(&args.format)?;
+    let stacks = files.iter().map(|(renderer, _)| *renderer).chain([renderer]).any(|renderer| renderer.wants_stacks());
     Ok(Output {
-        renderer: renderer(&args.format)?,
+        renderer,
         files,
+        stacks,
         style: Style { width: width(), color: color(args.color), ascii: args.ascii, bytes: args.bytes },
         quiet: args.quiet,
         threads: args.threads,

@@ -1,6 +1,7 @@
 //! The command line: what was typed ([`args`]), what it means ([`config`]), what is done ([`commands`]), and where results and
 //! progress go ([`output`], [`progress`]).
 
+mod anonymize;
 pub mod args;
 mod check;
 pub mod commands;

@@ -70,15 +70,73 @@ impl OutputFile {
     /// # Errors
     /// Exit code 5; what stood in its place before is untouched.
     pub fn write(self, content: &[u8]) -> Result<(), Failure> {
+        self.write_with(|out| Ok(out.write_all(content)?))
+    }
+
+    /// Lets a function write the content piece by piece, and puts the file in its place if it succeeds.
+    ///
+    /// # Errors
+    /// Those of the function, and exit code 5; what stood in its place before is untouched.
+    pub fn write_with(self, content: impl FnOnce(&mut dyn Write) -> Result<(), Fault>) -> Result<(), Failure> {
         let Self { path, sink } = self;
-        let result = match sink {
-            Sink::Direct(mut file) => file.write_all(content).and_then(|()| file.flush()),
-            Sink::Replaced { mut file, temporary, target } => file
-                .write_all(content)
-                .and_then(|()| permissions(&file, &target))
-                .and_then(|()| temporary.persist(&target).map_err(io::Error::from)),
+        let put = |mut file: &File| {
+            let mut out = Out { out: io::BufWriter::new(&mut file), error: None };
+            let written = content(&mut out).and_then(|()| Ok(out.flush()?));
+            out.error.map_or(written, |error| Err(Fault::Output(error)))
         };
-        result.map_err(|error| failure(&path, &error))
+        let result = match sink {
+            Sink::Direct(file) => put(&file),
+            Sink::Replaced { file, temporary, target } => put(&file).and_then(|()| {
+                permissions(&file, &target)?;
+                Ok(temporary.persist(&target).map_err(io::Error::from)?)
+            }),
+        };
+        result.map_err(|fault| match fault {
+            Fault::Output(error) => failure(&path, &error),
+            Fault::Other(other) => other,
+        })
+    }
+}
+
+/// Why a file could not be written.
+pub enum Fault {
+    /// Writing failed.
+    Output(io::Error),
+    /// There is nothing to write.
+    Other(Failure),
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+/// Remembers its own errors, so that they are not taken for those of what is read meanwhile.
+struct Out<W> {
+    out: W,
+    error: Option<io::Error>,
+}
+
+impl<W: Write> Out<W> {
+    fn noted<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
+        result.map_err(|error| {
+            let kind = error.kind();
+            self.error = Some(error);
+            kind.into()
+        })
+    }
+}
+
+impl<W: Write> Write for Out<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let result = self.out.write(bytes);
+        self.noted(result)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let result = self.out.flush();
+        self.noted(result)
     }
 }
 
@@ -111,9 +169,19 @@ fn permissions(_: &File, _: &Path) -> io::Result<()> {
 /// # Errors
 /// Exit code 5.
 pub fn standard(content: &[u8]) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    match out.write_all(content).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(failure("standard output", &error)),
+    standard_with(|out| Ok(out.write_all(content)?))
+}
+
+/// Lets a function write to standard output piece by piece. A reader that has gone is no error.
+///
+/// # Errors
+/// Those of the function, and exit code 5.
+pub fn standard_with(content: impl FnOnce(&mut dyn Write) -> Result<(), Fault>) -> Result<(), Failure> {
+    let mut out = Out { out: io::BufWriter::new(io::stdout().lock()), error: None };
+    let written = content(&mut out).and_then(|()| Ok(out.flush()?));
+    match out.error.map_or(written, |error| Err(Fault::Output(error))) {
+        Err(Fault::Output(error)) if error.kind() != io::ErrorKind::BrokenPipe => Err(failure("standard output", &error)),
+        Err(Fault::Other(other)) => Err(other),
         _ => Ok(()),
     }
 }

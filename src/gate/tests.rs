@@ -56,6 +56,7 @@ fn options() -> Options {
         kinds: Vec::new(),
         sizes: analysis::Sizes::Recorded,
         retained: false,
+        allocated_between: None,
     }
 }
 

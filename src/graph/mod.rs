@@ -405,6 +405,13 @@ pub struct GraphWant {
     pub memory_max: Option<u64>,
 }
 
+impl GraphWant {
+    /// What a reader of the file's header has to know.
+    pub(crate) fn of_header(self) -> crate::input::Want<'static> {
+        crate::input::Want { stacks: self.traces, ..crate::input::Want::GROUPS }
+    }
+}
+
 /// Checks a graph's announced size before memory is taken.
 ///
 /// # Errors

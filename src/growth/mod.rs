@@ -25,6 +25,7 @@ use alone::Shape;
 use stats::MannKendall;
 use steps::{Context, Movement};
 use tiers::Tier;
+pub use tiers::is_public_name;
 
 use crate::report::TrendVerdict;
 

@@ -50,6 +50,18 @@ fn class_tier(name: &str) -> Tier {
     }
 }
 
+/// Whether the name of a class, function or property is V8's, the language's or the platform's: it tells nothing of a program.
+#[must_use]
+pub fn is_public_name(name: &str) -> bool {
+    const PROPERTIES: [&str; 5] = ["__proto__", "constructor", "length", "name", "prototype"];
+    name.starts_with('(') && !name.contains(" for ")
+        || name.starts_with("Node / ")
+        || class_tier(name) < CLASS
+        || PLAIN_CLOSURES.binary_search(&name).is_ok()
+        || METADATA_ARRAYS.binary_search(&name).is_ok()
+        || PROPERTIES.contains(&name)
+}
+
 fn is_built_in(name: &str) -> bool {
     [JS_BUILT_INS, PYTHON_BUILT_INS].iter().any(|table| table.binary_search(&name).is_ok())
         || JAVA_PREFIXES.iter().any(|prefix| name.starts_with(prefix))

@@ -5,6 +5,7 @@ use crate::heap::{Heap, HeapWant};
 use crate::identity::Identify;
 use crate::snapshot::{Runtime, Snapshot};
 use crate::source::Source;
+use crate::source_maps::SourceMaps;
 use crate::stacks::DropFrames;
 
 mod feed;
@@ -72,10 +73,26 @@ pub struct Want<'a> {
     pub collapse: bool,
     /// Leave out a last record that is cut in the middle, instead of refusing the input.
     pub allow_truncated: bool,
+    /// Tell the types of a kind apart: not needed where rows go by stacks alone.
+    pub types: bool,
+    /// Count only objects allocated in a range of a recording; the others are one group of the kind
+    /// [`OUTSIDE`](crate::snapshot::OUTSIDE).
+    pub allocated_between: Option<TimeRange>,
     /// Frames to take off every stack.
     pub drop_frames: Option<&'a DropFrames>,
+    /// Where the frames of bundled and minified scripts stand in their sources.
+    pub source_maps: Option<&'a SourceMaps>,
     /// What only references tell; None reads none.
     pub heap: Option<HeapWant<'a>>,
+}
+
+/// A range of time from the beginning of a recording, its beginning excluded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeRange {
+    /// Microseconds.
+    pub from_us: u64,
+    /// Microseconds.
+    pub to_us: u64,
 }
 
 impl Want<'_> {
@@ -87,8 +104,11 @@ impl Want<'_> {
         names: false,
         collapse: false,
         allow_truncated: false,
+        types: true,
+        allocated_between: None,
         drop_frames: None,
         heap: None,
+        source_maps: None,
     };
 }
 
@@ -129,12 +149,16 @@ pub(crate) fn is_known(head: &[u8]) -> bool {
 /// # Errors
 /// If no format recognizes it, the reader refuses it, or the file changed meanwhile.
 pub fn read(source: &mut Source, want: Want<'_>) -> Result<Snapshot, ErrorKind> {
+    let refused = |sentence: &str| Err(ErrorKind::Unrecognized(sentence.to_owned()));
     let result = format_of(source.head()).map_err(ErrorKind::Unrecognized).and_then(|format| match want.heap {
+        _ if want.allocated_between.is_some() && format.name() != v8::NAME => {
+            refused("it does not tell when objects were allocated: only recordings of V8 do")
+        }
         None => format.read(source, want).map(|mut snapshot| {
-            snapshot.settle(want.drop_frames);
+            snapshot.settle(want.source_maps, want.drop_frames);
             snapshot
         }),
-        Some(heap) => format.read_heap(source, want, heap).map(|read| read.finish(want.drop_frames, heap)),
+        Some(heap) => format.read_heap(source, want, heap).map(|read| read.finish(want, heap)),
     });
     // A changed file explains any error better than the error does.
     source.unchanged()?;

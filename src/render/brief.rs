@@ -113,7 +113,8 @@ fn ends<T: Copy>(values: &[T]) -> Vec<T> {
 fn finding_value(finding: &Finding, limits: Limits) -> Value {
     let style = Style::default();
     let members: Vec<String> = findings::units(finding, &style).iter().take(5).map(|unit| limits.cut(unit)).collect();
-    json!({
+    let allocated_by = finding.allocated_at.as_ref().map(|at| limits.cut(&findings::stack_words(&at.frames, &style, usize::MAX)));
+    let mut value = json!({
         "rank": finding.rank,
         "verdict": finding.verdict,
         "name": limits.cut(&findings::name(finding, &style)),
@@ -122,7 +123,11 @@ fn finding_value(finding: &Finding, limits: Limits) -> Value {
         "size_growth_total": finding.size_growth_total,
         "each_unit": members,
         "members_of": finding.members.len(),
-    })
+    });
+    if let (Some(stack), Some(fields)) = (allocated_by, value.as_object_mut()) {
+        fields.insert("allocated_by".to_owned(), json!(stack));
+    }
+    value
 }
 
 fn group_value(group: &Group, limits: Limits) -> Value {
@@ -134,6 +139,12 @@ fn group_value(group: &Group, limits: Limits) -> Value {
     if let Some(fields) = value.as_object_mut() {
         if let Some(delta) = group.change.size_delta {
             fields.insert("size_delta".to_owned(), json!(delta));
+        }
+        if let Some(at) = &group.allocated_at {
+            fields.insert(
+                "allocated_by".to_owned(),
+                json!(limits.cut(&findings::stack_words(&at.frames, &Style::default(), usize::MAX))),
+            );
         }
         if let Some(trend) = &group.trend {
             fields.insert("verdict".to_owned(), json!(trend.verdict));

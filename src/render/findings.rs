@@ -3,7 +3,7 @@
 use super::grid::{keeps_growing, mean, verdict_name};
 use super::{Style, number, rows};
 use crate::package::is_app;
-use crate::report::{Finding, Report, TrendVerdict};
+use crate::report::{AllocatedAt, Finding, Report, TrendVerdict};
 use crate::stacks::Frame;
 use crate::text;
 
@@ -167,13 +167,23 @@ fn unit(finding: &Finding, style: &Style) -> Vec<String> {
 /// Where the growth was allocated, in one line.
 fn allocated(finding: &Finding, style: &Style) -> Option<String> {
     let at = finding.allocated_at.as_ref()?;
-    let line = format!("   allocated by {} ({})", stack_words(&at.frames, style), text::signed_count(at.count_delta));
-    Some(style.fit(&line, style.width))
+    let figure = format!(" ({})", allocated_words(finding, at, style));
+    let start = "   allocated by ";
+    let room = style.width.saturating_sub(start.len() + text::width(&figure));
+    Some(format!("{start}{}{figure}", stack_words(&at.frames, style, room)))
 }
 
-/// The application's frames of a stack, or the innermost one if there are none: `lookup grpc.js:24:15 < handle server.js:9:2`. Safe
-/// to print.
-pub(super) fn stack_words(frames: &[Frame], style: &Style) -> String {
+/// How much grew there, in what the finding is judged by: `+4,000 objects`, `+1.1 MiB`.
+pub(super) fn allocated_words(finding: &Finding, at: &AllocatedAt, style: &Style) -> String {
+    match at.size_delta.filter(|_| finding.steps.is_none()) {
+        Some(size) => style.signed_size_words(size),
+        None => format!("{} objects", text::signed_count(at.count_delta)),
+    }
+}
+
+/// The application's frames of a stack, or the innermost one if there are none: `lookup grpc.js:24:15 < handle server.js:9:2`. As many
+/// as fit. Safe to print.
+pub(super) fn stack_words(frames: &[Frame], style: &Style, room: usize) -> String {
     let own: Vec<&Frame> = frames.iter().filter(|frame| is_app(frame)).take(FRAMES_TOLD).collect();
     let told = if own.is_empty() {
         frames.iter().find(|frame| !frame.is_native()).or(frames.first()).into_iter().collect()
@@ -184,7 +194,11 @@ pub(super) fn stack_words(frames: &[Frame], style: &Style) -> String {
         let file = frame.script.rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
         style.safe(&Frame { script: file, ..frame.clone() }.text())
     };
-    told.into_iter().map(words).collect::<Vec<_>>().join(" < ")
+    let mut told: Vec<String> = told.into_iter().map(words).collect();
+    while told.len() > 1 && text::width(&told.join(" < ")) > room {
+        told.pop();
+    }
+    style.fit(&told.join(" < "), room)
 }
 
 /// Growth in bytes, or in objects where an input has no sizes.

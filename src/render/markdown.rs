@@ -44,6 +44,18 @@ impl Renderer for Markdown {
             }
             write_table(report, style, out)?;
         }
+        for (i, place) in sentences::places(report, style).iter().enumerate() {
+            if i == 0 {
+                writeln!(out, "\nWhere most of the growth was allocated:\n")?;
+            }
+            writeln!(
+                out,
+                "- {} {}: {}",
+                code(&place.name),
+                escape(&place.share),
+                cut_code(&findings::stack_words(place.frames, style, usize::MAX), style)
+            )?;
+        }
         for (i, warning) in super::warnings(report).into_iter().enumerate() {
             if i == 0 {
                 writeln!(out)?;
@@ -87,8 +99,8 @@ pub(super) fn write_finding(report: &Report, finding: &Finding, style: &Style, o
         write!(out, "\n- each unit: {}", codes(&findings::units(finding, style)))?;
     }
     if let Some(at) = &finding.allocated_at {
-        let stack = cut_code(&findings::stack_words(&at.frames, style), style);
-        write!(out, "\n- allocated by {stack} ({})", escape(&text::signed_count(at.count_delta)))?;
+        let stack = cut_code(&findings::stack_words(&at.frames, style, usize::MAX), style);
+        write!(out, "\n- allocated by {stack} ({})", escape(&findings::allocated_words(finding, at, style)))?;
     }
     writeln!(out, "\n")
 }

@@ -7,6 +7,7 @@ mod brief;
 mod comment;
 mod csv;
 mod findings;
+mod folded;
 mod github;
 mod gitlab;
 mod grid;
@@ -34,6 +35,11 @@ pub trait Renderer: Sync {
     /// What `--format` calls it.
     fn name(&self) -> &'static str;
 
+    /// Whether it shows stacks: it then gets all rows, by stack, where no levels or number of rows were asked for.
+    fn wants_stacks(&self) -> bool {
+        false
+    }
+
     /// Whether it shows nothing but the verdict of `check`, so that other commands have no use for it.
     fn shows_verdicts_only(&self) -> bool {
         false
@@ -57,6 +63,7 @@ pub static RENDERERS: &[&dyn Renderer] = &[
     &csv::Csv,
     &markdown::Markdown,
     &brief::Brief,
+    &folded::Folded,
     &junit::JUnit,
     &github::GitHub,
     &gitlab::GitLab,

@@ -1,9 +1,11 @@
 //! Reports for the tests of renderers, shaped as the analyses shape them: rows, rest and totals add up.
 
 use crate::report::{
-    Attributed, Breakdown, Change, Check, Command, Finding, Group, Grouping, Input, Member, Moved, Order, OrderBy, Parent, Place,
-    Reason, Report, SCHEMA, SCHEMA_VERSION, Shown, Status, Survived, Tool, Totals, Trend, TrendVerdict, Verdict, Warning,
+    Allocated, AllocatedAt, Attributed, Breakdown, Change, Check, Command, Finding, Group, Grouping, Input, Member, Moved, Order,
+    OrderBy, Parent, Place, Reason, Report, SCHEMA, SCHEMA_VERSION, Shown, Status, Survived, Tool, Totals, Trend, TrendVerdict,
+    Verdict, Warning,
 };
+use crate::stacks::Frame;
 
 const VERSION: &str = "0.1.0";
 
@@ -74,7 +76,7 @@ fn report(command: Command, inputs: Vec<Input>, groups: Vec<Group>, shown: Shown
         schema_version: SCHEMA_VERSION,
         tool: Tool { version: VERSION, ..Tool::THIS },
         command,
-        grouping: Grouping { by: vec!["class".to_owned()], sizes: "self" },
+        grouping: Grouping { by: vec!["class".to_owned()], sizes: "self", allocated_between: None },
         inputs,
         totals,
         statistics: None,
@@ -341,6 +343,33 @@ pub(super) fn nested() -> Report {
     report
 }
 
+/// A comparison by stack.
+pub(super) fn stacks() -> Report {
+    let frame = |function: &str, script: &str, line, column| Frame {
+        function: function.to_owned(),
+        script: script.to_owned(),
+        line,
+        column,
+    };
+    let frames = vec![frame("LeakyConn 7", "", 0, 0), frame("lookup", "grpc.js", 24, 15), frame("handle", "server.js", 9, 2)];
+    let text = |frames: &[Frame]| frames.iter().map(Frame::text).collect::<Vec<_>>().join(" < ");
+    let row = |frames: Vec<Frame>, key: &str, count: [u64; 2]| Group {
+        allocated: (!frames.is_empty())
+            .then(|| Allocated { count: vec![None, Some(count[1] + 2)], size: vec![None, Some((count[1] + 2) * 48)] }),
+        frames: Some(frames),
+        ..group(&[key], "object", &count, &count.map(|count| count * 48), 0)
+    };
+    let mut leaky = row(frames.clone(), &text(&frames), [20, 60]);
+    leaky.allocated_at = Some(AllocatedAt { frames: frames.clone(), count_delta: 40, size_delta: Some(1_920) });
+    let other = vec![frame("a;b", "", 0, 0)];
+    let groups = vec![leaky, row(other.clone(), &text(&other), [1, 0]), row(Vec::new(), "[not tracked]", [500, 500])];
+    let inputs = vec![input(0, "a.heapsnapshot", 531, 25_488), input(1, "b.heapsnapshot", 570, 27_360)];
+    let shown = Shown { groups: 3, of: 4, rest: totals(&[10, 10], &[480, 480], 0) };
+    let mut report = report(Command::Diff, inputs, groups, shown, totals(&[531, 570], &[25_488, 27_360], 1));
+    report.grouping.by = vec!["stack".to_owned()];
+    report
+}
+
 pub(super) fn verify() -> Report {
     let mut report = report(Command::Verify, Vec::new(), Vec::new(), Shown::default(), Totals::default());
     report.inputs = vec![input(0, "snaps/s1.heapsnapshot", 53_981, 4_793_092), input(1, "snaps/s2.heapsnapshot.gz", 912, 71_884)];
@@ -411,6 +440,7 @@ pub(super) fn all() -> Vec<(&'static str, Report)> {
         ("trend", trend_report()),
         ("trend-short", trend_short()),
         ("nested", nested()),
+        ("stacks", stacks()),
         ("verify", verify()),
         ("check", check()),
         ("check-passed", check_passed()),

@@ -3,14 +3,19 @@
 use std::collections::BTreeSet;
 
 use super::grid::{INFLATES, RUNTIME, keeps_growing};
-use super::{Style, findings, number};
+use super::{Style, findings, number, rows};
 use crate::report::{Command, Finding, Input, OrderBy, Report, Statistics};
+use crate::stacks::Frame;
 use crate::text;
 
 /// Self size below which the first snapshot of a series is small: a Node.js process right after its start holds 3 to 6 MiB.
 const SMALL_BYTES: u64 = 8 << 20;
 /// Columns an input's name gets before something else goes to a line of its own.
 const NAME_MIN: usize = 12;
+/// Rows whose place of allocation is told.
+const PLACES_MAX: usize = 3;
+/// Columns the name of such a row gets.
+const PLACE_NAME_MAX: usize = 24;
 /// Snapshots from which on a finding can be a leak.
 const SNAPSHOTS_WANTED: usize = 5;
 
@@ -167,6 +172,33 @@ fn series_names(names: &[String], style: &Style) -> String {
         .into_iter()
         .find(|line| text::width(line) <= style.width)
         .unwrap_or_else(ends)
+}
+
+/// A row that grew, and where most of that was allocated. Name and share are safe to print.
+pub(super) struct Place<'r> {
+    pub(super) name: String,
+    /// `+1.2 KiB of +2.4 KiB`: growth of that way through the program, and of the row.
+    pub(super) share: String,
+    pub(super) frames: &'r [Frame],
+}
+
+/// Where the first rows of a comparison that grew were allocated; findings tell it themselves.
+pub(super) fn places<'r>(report: &'r Report, style: &Style) -> Vec<Place<'r>> {
+    let rows = report.groups.iter().filter(|_| report.command == Command::Diff);
+    rows.filter_map(|row| {
+        let at = row.allocated_at.as_ref()?;
+        let share = match (at.size_delta, row.change.size_delta) {
+            (Some(part), Some(all)) => [part, all].map(|size| style.signed_size(size)),
+            _ => [at.count_delta, row.change.count_delta?].map(text::signed_count),
+        };
+        Some(Place {
+            name: style.fit(&style.safe(&rows::label(&row.kind, &row.name)), PLACE_NAME_MAX),
+            share: share.join(" of "),
+            frames: &at.frames,
+        })
+    })
+    .take(PLACES_MAX)
+    .collect()
 }
 
 /// Hints below a table, most pressing first. They are sentences of any length.

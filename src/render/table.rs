@@ -42,6 +42,14 @@ impl Renderer for Table {
             writeln!(out)?;
         }
         write_grid(&grid(report, style), style, out)?;
+        for (i, place) in sentences::places(report, style).iter().enumerate() {
+            if i == 0 {
+                writeln!(out, "\nWhere most of the growth was allocated:")?;
+            }
+            let start = format!("  {}  {}  ", place.name, place.share);
+            let stack = findings::stack_words(place.frames, style, style.width.saturating_sub(text::width(&start)));
+            writeln!(out, "{}", style.fit(&format!("{start}{stack}"), style.width).trim_end())?;
+        }
         let notes = sentences::notes(report, style);
         if !notes.is_empty() {
             writeln!(out)?;

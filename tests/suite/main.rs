@@ -2,6 +2,7 @@
 //! figures shown, and golden reports.
 #![allow(clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
+mod anonymize;
 mod check;
 mod cli;
 mod expected;

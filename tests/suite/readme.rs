@@ -73,3 +73,15 @@ fn files_the_readme_and_its_companions_name_are_there() {
         }
     }
 }
+
+#[test]
+fn tests_that_the_page_on_reliability_names_are_there() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/reliability.md")).unwrap();
+    let named: Vec<(&str, &str)> = page.split('`').skip(1).step_by(2).filter_map(|code| code.split_once("::")).collect();
+    assert!(named.len() > 40);
+    for (file, test) in named {
+        let content = std::fs::read_to_string(root.join("tests/suite").join(file).with_extension("rs")).unwrap();
+        assert!(content.contains(&format!("fn {test}(")), "{file}::{test}");
+    }
+}

@@ -106,6 +106,11 @@ impl Objects {
         Self { classes: order.iter().map(|&key| keys[key as usize].clone()).collect(), objects }
     }
 
+    /// Puts the nodes of each group into another.
+    pub(crate) fn regroup(&mut self, new_of: &[u32]) {
+        self.objects.iter_mut().for_each(|object| object.group = new_of[object.group as usize]);
+    }
+
     /// Calls `f` with every node that only one of two heaps has in its class, this one being the earlier.
     pub fn changes<'o>(&'o self, later: &'o Self, mut f: impl FnMut(Change<'o>)) {
         // A class that both have is known by its place among the earlier ones; one of the later heap alone stands in front of a place.

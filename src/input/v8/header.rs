@@ -2,8 +2,9 @@
 
 use serde::Deserialize;
 
+use crate::input::Want;
 use crate::scan::Layout;
-use crate::snapshot::is_folded;
+use crate::snapshot::{OUTSIDE, is_folded};
 
 /// What the header says, checked and resolved to positions.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub(super) struct Header {
     pub(super) edge_fields: Option<EdgeFields>,
     /// None where no stacks were recorded, or meta does not describe them fully, or they are not wanted.
     pub(super) trace_fields: Option<TraceFields>,
+    /// None where meta does not describe samples fully.
+    pub(super) sample_fields: Option<SampleFields>,
     pub(super) node_count: u64,
     pub(super) edge_count: u64,
     pub(super) extra_native_bytes: Option<u64>,
@@ -52,6 +55,14 @@ pub(super) struct EdgeFields {
 pub(super) struct TraceFields {
     pub(super) functions: FunctionFields,
     pub(super) tree: TreeFields,
+}
+
+/// Positions in a record of `samples`.
+#[derive(Debug, Clone)]
+pub(super) struct SampleFields {
+    pub(super) fields: usize,
+    pub(super) timestamp: usize,
+    pub(super) last_id: usize,
 }
 
 /// Positions in a record of `trace_function_infos`.
@@ -104,6 +115,7 @@ struct RawMeta {
     trace_function_info_fields: Option<Vec<String>>,
     trace_node_fields: Option<Vec<String>>,
     location_fields: Option<Vec<String>>,
+    sample_fields: Option<Vec<String>>,
 }
 
 /// The type names that a field's entry in `node_types` or `edge_types` lists.
@@ -156,6 +168,11 @@ fn location_fields(fields: &[String]) -> Option<LocationFields> {
         line: field("line")?,
         column: field("column")?,
     })
+}
+
+fn sample_fields(fields: &[String]) -> Option<SampleFields> {
+    let field = |name: &str| fields.iter().position(|field| field == name);
+    Some(SampleFields { fields: fields.len(), timestamp: field("timestamp_us")?, last_id: field("last_assigned_id")? })
 }
 
 impl Header {
@@ -211,15 +228,23 @@ impl Header {
                 .collect(),
             edge_fields: edge_fields(raw.meta.edge_fields, raw.meta.edge_types),
             trace_fields: trace_fields.filter(|_| tracked),
+            sample_fields: raw.meta.sample_fields.as_deref().and_then(sample_fields),
             node_count: raw.node_count,
             edge_count: raw.edge_count,
             extra_native_bytes: raw.extra_native_bytes,
         })
     }
 
-    /// The header for a reader that looks at allocation stacks only if they are wanted.
-    pub(super) fn wanting(mut self, stacks: bool) -> Self {
-        self.trace_fields = self.trace_fields.filter(|_| stacks);
+    /// The header for a reader that looks at allocation stacks only if they are wanted, and puts objects that are not wanted into a
+    /// kind of their own.
+    pub(super) fn wanting(mut self, want: Want<'_>) -> Self {
+        self.trace_fields = self.trace_fields.filter(|_| want.stacks || want.verify);
+        if !want.types {
+            self.kinds.iter_mut().for_each(|kind| kind.folded = true);
+        }
+        if want.allocated_between.is_some() {
+            self.kinds.push(Kind { name: OUTSIDE.to_owned(), folded: true, native: false, even_ids: true });
+        }
         self.layout.trace = self.layout.trace.filter(|_| self.trace_fields.is_some());
         self
     }

@@ -25,7 +25,7 @@ const WALKED_MAX: usize = 16 << 20;
 
 /// Reads the snapshot; None if anything is out of the ordinary.
 pub(super) fn read(map: &[u8], kernel: Kernel, want: Want<'_>, progress: &AtomicU64) -> Option<Snapshot> {
-    let (header, nodes_start) = prefix(map, kernel, want.stacks)?;
+    let (header, nodes_start) = prefix(map, kernel, want)?;
     let index = Mutex::new(None);
     let names_max = map.len() as u64 / 3 + 1;
     let dense = names_max.min(header.node_count.saturating_mul(4).max(1 << 16));
@@ -46,11 +46,11 @@ pub(super) fn read(map: &[u8], kernel: Kernel, want: Want<'_>, progress: &Atomic
     let mut names = Names::wanted(&header, &parallel.sinks, &traces);
     let wanted = names.indexes();
     index.fetch(map, kernel, &wanted, |name, raw| names.add(name, raw));
-    Some(assemble(&header, parallel.sinks, &names, &traces, &Branches::default(), Vec::new()).0)
+    Some(assemble(&header, parallel.sinks, &names, (&traces, &Branches::default()), Vec::new()).0)
 }
 
 /// The header, and where the numbers of `nodes` begin, if these are the first two sections.
-pub(super) fn prefix(map: &[u8], kernel: Kernel, stacks: bool) -> Option<(Header, usize)> {
+pub(super) fn prefix(map: &[u8], kernel: Kernel, want: Want<'_>) -> Option<(Header, usize)> {
     let mut prefix = &map[..map.len().min(PREFIX_MAX)];
     let mut text = Text::new(&mut prefix, 0, kernel);
     text.expect(b'{').ok()?;
@@ -58,7 +58,7 @@ pub(super) fn prefix(map: &[u8], kernel: Kernel, stacks: bool) -> Option<(Header
         return None;
     }
     text.expect(b':').ok()?;
-    let header = header(&mut text).ok()?.wanting(stacks);
+    let header = header(&mut text).ok()?.wanting(want);
     text.expect(b',').ok()?;
     if text.short_string(KEY_MAX).ok()? != b"nodes" {
         return None;
@@ -83,7 +83,7 @@ pub(super) fn strings_start(map: &[u8], from: usize) -> Option<usize> {
 fn between(map: &[u8], (nodes_end, strings_start): (usize, usize), header: &Header, kernel: Kernel) -> Option<Traces> {
     let skipped = strings_start.checked_sub(nodes_end)?;
     if skipped <= WALKED_MAX {
-        return walk(&map[nodes_end + 1..strings_start], &[], header, kernel);
+        return walk(&map[nodes_end + 1..strings_start], header, kernel);
     }
     if header.trace_fields.is_none() {
         return (skipped <= edges_max(header)).then(Traces::default);
@@ -91,34 +91,30 @@ fn between(map: &[u8], (nodes_end, strings_start): (usize, usize), header: &Head
     let comma = comma_before_traces(&map[..strings_start], nodes_end)?;
     let edges = &map[nodes_end + 1..comma];
     let framed = edges.trim_ascii_start().starts_with(b",") && edges.trim_ascii_end().ends_with(b"]");
-    if !framed || edges.len() > edges_max(header) {
-        return None;
-    }
-    walk(&map[comma..strings_start], &[b"edges"], header, kernel)
+    let (traces, walked) = walk_traces(&map[comma..strings_start], header, kernel)?;
+    (framed && skipped - walked <= edges_max(header)).then_some(traces)
 }
 
 /// Position of the comma before the sections of allocation stacks, searched from the end: few sections follow them, all of
 /// numbers.
 fn comma_before_traces(map: &[u8], from: usize) -> Option<usize> {
-    let before = memchr::memrchr_iter(b'"', &map[from..])
-        .find_map(|at| map[..=from + at].strip_suffix(b"\"trace_function_infos\""))?
-        .trim_ascii_end();
+    let keys = memchr::memrchr_iter(b'"', &map[from..]);
+    let key = b"\"trace_function_infos\"";
+    let before = keys.into_iter().find_map(|at| map[..=from + at].strip_suffix(key))?.trim_ascii_end();
     (before.last() == Some(&b',') && before.len() > from).then(|| before.len() - 1)
 }
 
-/// Whether text up to that of the strings is a sequence of sections, other than those seen before, and what it says about
-/// allocation stacks if that is wanted.
-fn walk(mut between: &[u8], before: &[&[u8]], header: &Header, kernel: Kernel) -> Option<Traces> {
+/// Whether text up to that of the strings is a sequence of sections, each once, and what it says about allocation stacks if that is
+/// wanted.
+fn walk(mut between: &[u8], header: &Header, kernel: Kernel) -> Option<Traces> {
     let mut text = Text::new(&mut between, 0, kernel);
-    let mut seen: Vec<Vec<u8>> = [&b"snapshot"[..], b"nodes"].iter().chain(before).map(|key| key.to_vec()).collect();
+    let mut seen: Vec<Vec<u8>> = [&b"snapshot"[..], b"nodes"].map(<[u8]>::to_vec).to_vec();
     let mut traces = Traces::default();
     loop {
-        text.expect(b',').ok()?;
-        let key = text.short_string(KEY_MAX).ok()?;
+        let key = next_key(&mut text)?;
         if seen.contains(&key) {
             return None;
         }
-        text.expect(b':').ok()?;
         if key == b"strings" {
             text.expect(b'[').ok()?;
             let whole = text.peek().ok()?.is_none() && (header.trace_fields.is_none() || traces.has_functions());
@@ -131,6 +127,27 @@ fn walk(mut between: &[u8], before: &[&[u8]], header: &Header, kernel: Kernel) -
         }
         seen.push(key);
     }
+}
+
+/// The sections of allocation stacks at the beginning of some text, in V8's order, and their length.
+fn walk_traces(mut text: &[u8], header: &Header, kernel: Kernel) -> Option<(Traces, usize)> {
+    let mut text = Text::new(&mut text, 0, kernel);
+    let mut traces = Traces::default();
+    for section in traces::SECTIONS {
+        if next_key(&mut text)? != section.as_bytes() {
+            return None;
+        }
+        traces.read(&mut text, section, header.trace_fields.as_ref()?).ok()?;
+    }
+    Some((traces, usize::try_from(text.offset()).ok()?))
+}
+
+/// The key behind a comma.
+fn next_key(text: &mut Text<'_>) -> Option<Vec<u8>> {
+    text.expect(b',').ok()?;
+    let key = text.short_string(KEY_MAX).ok()?;
+    text.expect(b':').ok()?;
+    Some(key)
 }
 
 /// Whether the outermost object ends here and nothing follows.

@@ -4,6 +4,7 @@
 //! strings found from the end of the file, edges not at all (`mapped.rs`). Whatever is not as expected there, and every stream,
 //! is read front to back (`front_to_back`), which accepts any order of sections and knows where an error is.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Read;
 use std::sync::Arc;
@@ -20,10 +21,13 @@ use crate::source::Source;
 use crate::stacks::NOT_TRACKED;
 use document::{Aside, SECTIONS, missing, put_aside};
 use header::Header;
+use samples::{Ids, Sample};
 use tally::{Slot, Tally};
 use traces::{Recorded, Traces};
 use verify::Facts;
 
+mod anonymize;
+mod arrays;
 mod document;
 mod graph;
 mod header;
@@ -31,8 +35,10 @@ mod mapped;
 mod nodes;
 mod peek;
 mod records;
+mod samples;
 mod strings;
 mod tally;
+mod traced;
 mod traces;
 mod verify;
 
@@ -71,7 +77,9 @@ impl InputFormat for V8 {
 
     fn read(&self, source: &mut Source, want: Want<'_>) -> Result<Snapshot, ErrorKind> {
         let kernel = Kernel::best();
-        if !want.verify
+        // What has to look at edges or samples reads all sections one after the other.
+        let all = want.verify || want.allocated_between.is_some();
+        if !all
             && let Some(map) = source.mapped()
             && let Some(snapshot) = mapped::read(map, kernel, want, &source.done)
         {
@@ -88,6 +96,8 @@ impl InputFormat for V8 {
     }
 }
 
+pub use anonymize::{NameRule, anonymize};
+
 /// A stream may hold more names than this only where it announces as many nodes; they are then found by hashing.
 const NAMES_TABLE_MAX: u64 = 1 << 26;
 
@@ -100,6 +110,8 @@ struct Parts<'a> {
     strings_aside: Option<Aside>,
     traces: Traces,
     traces_aside: Vec<(&'static str, Aside)>,
+    samples: Option<Vec<Sample>>,
+    samples_aside: Option<Aside>,
     name_max_offset: u64,
     kernel: Kernel,
     want: Want<'a>,
@@ -124,6 +136,8 @@ fn front_to_back(input: &mut dyn Read, kernel: Kernel, want: Want<'_>, names_max
         strings_aside: None,
         traces: Traces::default(),
         traces_aside: Vec::new(),
+        samples: None,
+        samples_aside: None,
         name_max_offset: 0,
         kernel,
         want,
@@ -151,10 +165,11 @@ impl<'a> Parts<'a> {
             self.stranger = Some(key.to_vec());
         }
         match key {
-            b"snapshot" => self.header = Some(document::header(text)?.wanting(self.want.stacks || self.want.verify)),
+            b"snapshot" => self.header = Some(document::header(text)?.wanting(self.want)),
             b"nodes" => {
                 text.section = "nodes";
-                if self.header.is_some() {
+                let timed = self.want.allocated_between.is_none() || self.samples.is_some();
+                if self.header.is_some() && timed {
                     self.nodes(text)?;
                 } else {
                     self.nodes_aside = Some(put_aside(text)?);
@@ -172,7 +187,7 @@ impl<'a> Parts<'a> {
             b"edges" => self.edges(text)?,
             b"trace_function_infos" => self.traces(text, traces::SECTIONS[0])?,
             b"trace_tree" => self.traces(text, traces::SECTIONS[1])?,
-            b"samples" => self.skip(text, "samples")?,
+            b"samples" => self.samples(text)?,
             b"locations" => self.skip(text, "locations")?,
             _ => self.skip(text, "unknown section")?,
         }
@@ -211,11 +226,40 @@ impl<'a> Parts<'a> {
         }
     }
 
+    fn samples(&mut self, text: &mut Text<'_>) -> Result<(), ErrorKind> {
+        match &self.header {
+            _ if self.want.allocated_between.is_none() => self.skip(text, "samples"),
+            Some(Header { sample_fields: Some(fields), .. }) => {
+                self.samples = Some(samples::read(text, fields)?);
+                Ok(())
+            }
+            None => {
+                text.section = "samples";
+                self.samples_aside = Some(put_aside(text)?);
+                Ok(())
+            }
+            Some(_) => self.skip(text, "samples"),
+        }
+    }
+
+    /// The ids of the objects that are wanted, if not all are.
+    fn ids_wanted(&self, text: &Text<'_>) -> Result<Option<Ids>, ErrorKind> {
+        match (self.want.allocated_between, &self.samples) {
+            (None, _) => Ok(None),
+            (Some(range), Some(samples)) if !samples.is_empty() => Ok(Some(samples::ids_between(samples, range))),
+            _ => Err(ErrorKind::Inconsistent {
+                section: "samples".to_owned(),
+                offset: text.offset(),
+                problem: "there are none: not a recording that tells when objects were allocated".to_owned(),
+            }),
+        }
+    }
+
     fn nodes(&mut self, text: &mut Text<'_>) -> Result<(), ErrorKind> {
         text.section = "nodes";
         let Some(header) = &self.header else { return Err(missing(text, "snapshot")) };
         let dense = self.names_max.min(header.node_count.saturating_mul(4).max(1 << 16)).min(NAMES_TABLE_MAX);
-        let tally = Tally::new(header, dense, self.want.identify);
+        let tally = Tally::new(header, dense, self.want.identify).with_ids(self.ids_wanted(text)?);
         text.expect(b'[')?;
         let read = nodes::read(text, header, tally, self.want.verify)?;
         self.facts.nodes(read.edge_count_sum);
@@ -264,6 +308,9 @@ impl<'a> Parts<'a> {
         for (section, mut aside) in std::mem::take(&mut self.traces_aside) {
             self.traces(&mut Text::new(&mut aside.file, aside.offset, self.kernel), section)?;
         }
+        if let Some(mut aside) = self.samples_aside.take() {
+            self.samples(&mut Text::new(&mut aside.file, aside.offset, self.kernel))?;
+        }
         if let Some(mut aside) = self.nodes_aside.take() {
             self.nodes(&mut Text::new(&mut aside.file, aside.offset, self.kernel))?;
         }
@@ -278,7 +325,7 @@ impl<'a> Parts<'a> {
         }
         match (self.header, self.tally, self.names) {
             (Some(header), Some(tally), Some(names)) => {
-                Ok(assemble(&header, vec![tally], &names, &self.traces, &Branches::default(), warnings).0)
+                Ok(assemble(&header, vec![tally], &names, (&self.traces, &Branches::default()), warnings).0)
             }
             _ => Err(missing(text, "nodes")),
         }
@@ -325,17 +372,54 @@ impl Names {
     }
 }
 
-/// A slot of a worker.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    /// First of the header's kinds that has the slot's kind's name: a type may be listed twice.
-    kind: usize,
-    name: u32,
-    detached: bool,
-    stack: u32,
-    class: u32,
-    tally: usize,
-    slot: usize,
+/// Kind and name of a slot, as a report tells them.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Label<'n> {
+    kind: &'n str,
+    name: Cow<'n, str>,
+}
+
+/// The labels of all slots, sorted, and which of them each slot of each worker has.
+fn labels<'n>(header: &'n Header, tallies: &[Tally<'_>], names: &'n Names) -> (Vec<Label<'n>>, Vec<Vec<u32>>) {
+    let mut slots: Vec<((&str, u32, bool), usize, usize)> = Vec::new();
+    for (tally, counted) in tallies.iter().enumerate() {
+        let untraced = counted.slots.iter().enumerate().skip(1).filter(|(_, found)| found.without_trace().is_none());
+        // A kind may be listed twice.
+        let kind = |found: &Slot| header.kinds[found.kind()].name.as_str();
+        slots.extend(untraced.map(|(slot, found)| ((kind(found), found.name, found.detached()), tally, slot)));
+    }
+    // Most slots are put together by their numbers, only the rest by text.
+    slots.sort_unstable();
+    let mut labels: Vec<(Label<'_>, usize, usize)> = Vec::new();
+    let mut from = 0;
+    for same in slots.chunk_by(|a, b| a.0 == b.0) {
+        let (kind, name, detached) = same[0].0;
+        let name = match &header.kinds[tallies[same[0].1].slots[same[0].2].kind()] {
+            kind if kind.folded => Cow::Borrowed(""),
+            kind if kind.native => Cow::Owned(native_name(names.get(name).0, detached)),
+            _ => Cow::Borrowed(names.get(name).0),
+        };
+        labels.push((Label { kind, name }, from, from + same.len()));
+        from += same.len();
+    }
+    labels.sort_unstable();
+    let mut label_of: Vec<Vec<u32>> = tallies.iter().map(|tally| vec![0; tally.slots.len()]).collect();
+    let mut distinct: Vec<Label<'_>> = Vec::with_capacity(labels.len());
+    for (label, from, to) in labels {
+        if distinct.last() != Some(&label) {
+            distinct.push(label);
+        }
+        let number = u32::try_from(distinct.len() - 1).unwrap_or(u32::MAX);
+        slots[from..to].iter().for_each(|&(_, tally, slot)| label_of[tally][slot] = number);
+    }
+    for (tally, label_of) in tallies.iter().zip(&mut label_of) {
+        for (slot, found) in tally.slots.iter().enumerate() {
+            if let Some(other) = found.without_trace() {
+                label_of[slot] = label_of[other];
+            }
+        }
+    }
+    (distinct, label_of)
 }
 
 /// What the numbers mean that tell slots of one kind and name apart.
@@ -358,97 +442,77 @@ impl Branches {
     }
 }
 
-/// The slots of all workers, those of one kind and name together, in the order of kinds and names; within them in that of stacks.
-fn places(
-    header: &Header,
-    tallies: &[Tally<'_>],
-    names: &Names,
-    recorded: &Recorded,
-    branches: &Branches,
-) -> Vec<(String, Vec<Place>)> {
-    let first_of = |kind: usize| header.kinds.iter().position(|other| other.name == header.kinds[kind].name).unwrap_or(kind);
-    let first: Vec<usize> = (0..header.kinds.len()).map(first_of).collect();
-    let slots = tallies
-        .iter()
-        .enumerate()
-        .flat_map(|(tally, counted)| counted.slots.iter().enumerate().skip(1).map(move |(slot, found)| (tally, slot, found)));
-    let mut every: Vec<Place> = slots
-        .map(|(tally, slot, found)| {
-            let (trace, class) = branches.of(found);
-            Place {
-                kind: first[found.kind()],
-                name: found.name,
-                detached: found.detached(),
-                stack: recorded.stack(trace).unwrap_or(NOT_TRACKED),
-                class,
-                tally,
-                slot,
-            }
-        })
-        .collect();
-    // Most slots are put together by their numbers, only the rest by text.
-    every.sort_unstable();
-    let mut groups: Vec<(String, Vec<Place>)> = every
-        .chunk_by(|a, b| (a.kind, a.name, a.detached) == (b.kind, b.name, b.detached))
-        .map(|same| {
-            let (kind, name) = (&header.kinds[same[0].kind], names.get(same[0].name).0);
-            let name = match kind {
-                kind if kind.folded => String::new(),
-                kind if kind.native => native_name(name, same[0].detached),
-                _ => name.to_owned(),
-            };
-            (name, same.to_vec())
-        })
-        .collect();
-    let kind = |places: &[Place]| header.kinds[places[0].kind].name.as_str();
-    groups.sort_by(|(a, in_a), (b, in_b)| (kind(in_a), a).cmp(&(kind(in_b), b)));
-    groups.dedup_by(|(later, in_later), (first, in_first)| {
-        let same = later == first && in_later[0].kind == in_first[0].kind;
-        if same {
-            in_first.append(in_later);
-        }
-        same
-    });
-    groups.iter_mut().for_each(|(_, places)| places.sort_unstable_by_key(|place| (place.stack, place.class)));
-    groups
+/// A slot of a worker, and what it is of.
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    label: u32,
+    stack: u32,
+    class: u32,
+    tally: u32,
+    slot: u32,
 }
 
-/// Puts what the workers counted together, now that names are known.
-///
-/// Returns the group of each slot of each tally, too.
+/// The slots of all workers by label and stack.
+fn places(
+    labels: usize,
+    tallies: &[Tally<'_>],
+    label_of: &[Vec<u32>],
+    (recorded, branches): (&Recorded, &Branches),
+) -> Vec<Place> {
+    let slots = || {
+        (0..).zip(tallies).zip(label_of).flat_map(|((tally, counted), label_of)| {
+            (0..).zip(&counted.slots).zip(label_of).skip(1).map(move |((slot, found), &label)| (tally, slot, found, label))
+        })
+    };
+    // Labels are dense numbers: counted, not compared.
+    let mut next = vec![0; labels + 1];
+    slots().for_each(|(.., label)| next[label as usize + 1] += 1);
+    (1..next.len()).for_each(|label| next[label] += next[label - 1]);
+    let mut places = vec![Place::default(); next[labels]];
+    for (tally, slot, found, label) in slots() {
+        let (trace, class) = branches.of(found);
+        let stack = recorded.stack(trace).unwrap_or(NOT_TRACKED);
+        let next = &mut next[label as usize];
+        places[*next] = Place { label, stack, class, tally, slot };
+        *next += 1;
+    }
+    places.chunk_by_mut(|a, b| a.label == b.label).for_each(<[Place]>::sort_unstable);
+    places
+}
+
+/// Puts what the workers counted together, now that names are known. Returns the group of each slot of each tally, too.
 fn assemble(
     header: &Header,
-    tallies: Vec<Tally<'_>>,
+    mut tallies: Vec<Tally<'_>>,
     names: &Names,
-    traces: &Traces,
-    branches: &Branches,
+    (traces, branches): (&Traces, &Branches),
     mut warnings: Vec<Warning>,
 ) -> (Snapshot, Vec<Arc<[u32]>>) {
+    tallies.iter_mut().for_each(Tally::settle);
     let recorded = traces.recorded(names);
     let objects = tallies.iter().flat_map(|tally| &tally.slots[1..]).map(|slot| (branches.of(slot).0, slot.count));
     warnings.extend(recorded.warnings(objects));
+    let (labels, label_of) = labels(header, &tallies, names);
+    let places = places(labels.len(), &tallies, &label_of, (&recorded, branches));
     let mut group_of: Vec<Vec<u32>> = tallies.iter().map(|tally| vec![u32::MAX; tally.slots.len()]).collect();
     let mut groups: Vec<Group> = Vec::new();
     let mut lacking = Vec::new();
-    for (name, places) in places(header, &tallies, names, &recorded, branches) {
-        for places in places.chunk_by(|a, b| (a.stack, a.class) == (b.stack, b.class)) {
-            let kind = header.kinds[places[0].kind].name.clone();
-            let (stack, class) = (places[0].stack, branches.class(places[0].class));
-            let mut group = Group { kind, name: name.clone(), stack, class, count: 0, self_size: 0 };
-            let mut lacks = Moved::default();
-            for place in places {
-                let slot = &tallies[place.tally].slots[place.slot];
-                group.count += slot.count;
-                group.self_size += slot.self_size;
-                lacks.count += slot.lacking.count;
-                lacks.size += slot.lacking.size;
-                group_of[place.tally][place.slot] = u32::try_from(groups.len()).unwrap_or(u32::MAX);
-            }
-            // A slot that all objects have left for those of their stacks is no group.
-            if group.count > 0 {
-                groups.push(group);
-                lacking.push(lacks);
-            }
+    for same in places.chunk_by(|a, b| (a.label, a.stack, a.class) == (b.label, b.stack, b.class)) {
+        let (mut count, mut self_size, mut lacks) = (0, 0, Moved::default());
+        for &Place { tally, slot, .. } in same {
+            let (tally, slot) = (tally as usize, slot as usize);
+            let found = &tallies[tally].slots[slot];
+            count += found.count;
+            self_size += found.self_size;
+            lacks.add(found.lacking);
+            group_of[tally][slot] = u32::try_from(groups.len()).unwrap_or(u32::MAX);
+        }
+        // A slot that all objects have left for those of their stacks is no group.
+        if count > 0 {
+            let (Label { kind, name }, stack) = (&labels[same[0].label as usize], same[0].stack);
+            let (kind, name, class) = ((*kind).to_owned(), name.clone().into_owned(), branches.class(same[0].class));
+            groups.push(Group { kind, name, stack, class, count, self_size });
+            lacking.push(lacks);
         }
     }
     let odd_id_max = tallies.iter().map(|tally| tally.odd_id_max).max().unwrap_or(0);

@@ -8,6 +8,7 @@ use super::tally::{self, Tally};
 use crate::error::ErrorKind;
 use crate::input::text::Text;
 use crate::scan::{Kernel, Layout, Records};
+use crate::snapshot::OUTSIDE;
 
 /// Decodes records and hands them to a tally.
 struct Counting<'h, 'a> {
@@ -30,7 +31,7 @@ impl<'h, 'a> Counting<'h, 'a> {
 
     fn count(&mut self, batch: &Batch<'_>) -> Result<(), tally::Fault> {
         self.kernel.decode(batch.text, batch.ends, &self.layout, &mut self.records);
-        self.tally.add(&self.records)?;
+        self.tally.add(&mut self.records)?;
         if let Some(field) = self.summed {
             for ends in batch.ends.chunks_exact(self.layout.fields) {
                 let value = crate::scan::number_before(batch.text, ends[field] as usize).ok_or(tally::Fault::Overflow)?;
@@ -63,7 +64,10 @@ pub(super) fn describe(header: &Header, fault: tally::Fault) -> String {
     match fault {
         tally::Fault::Overflow => "a number at or behind this place is too large".to_owned(),
         tally::Fault::SumOverflow => "the sizes add up to more than 2^64 bytes".to_owned(),
-        tally::Fault::Kind(kind) => format!("node type {kind} is out of range: the header lists {}", header.kinds.len()),
+        tally::Fault::Kind(kind) => {
+            let listed = header.kinds.iter().filter(|kind| kind.name != OUTSIDE).count();
+            format!("node type {kind} is out of range: the header lists {listed}")
+        }
     }
 }
 

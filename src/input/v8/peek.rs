@@ -2,6 +2,7 @@
 
 use super::header::Header;
 use super::mapped::prefix;
+use crate::input::Want;
 use crate::scan::{Kernel, NumberState, Records};
 
 /// Places looked at.
@@ -16,7 +17,7 @@ const BEHIND: usize = 64;
 /// At each place the field of the first number is guessed by what records look like, so the answer may be wrong: it may be any
 /// number, but is hardly ever higher than the snapshot's highest id.
 pub(super) fn recent_id(map: &[u8], kernel: Kernel) -> u64 {
-    let Some((header, start)) = prefix(map, kernel, false) else { return 0 };
+    let Some((header, start)) = prefix(map, kernel, Want::GROUPS) else { return 0 };
     // Where the array ends is not known: its length follows from that of its first records.
     let Some((_, bytes)) = window(map, start + BEHIND, &header, kernel) else { return 0 };
     let nodes = usize::try_from(header.node_count).unwrap_or(usize::MAX);

@@ -6,6 +6,8 @@
 use std::collections::HashMap;
 
 use super::header::Header;
+use super::samples::Ids;
+use super::traced::Traced;
 use crate::identity::{Batch, IdSet, Identify, Segment};
 use crate::report::Moved;
 use crate::scan::Records;
@@ -15,7 +17,7 @@ use crate::scan::Records;
 pub(super) struct Slot {
     /// Kind, with [`DETACHED`] for detached native nodes.
     tag: u16,
-    /// Next slot of the same name, 0 for none.
+    /// Next slot of the same name, 0 for none; of a trace node's slot, that of the same kind and name without one.
     next: u32,
     pub(super) name: u32,
     /// What tells it from other slots of its kind and name: the trace node that allocated its objects, unless [`super::Branches`] say
@@ -42,6 +44,11 @@ impl Slot {
 
     pub(super) fn detached(&self) -> bool {
         self.tag & DETACHED != 0
+    }
+
+    /// The slot of the same kind and name that has no trace node, if it has one itself.
+    pub(super) fn without_trace(&self) -> Option<usize> {
+        (self.trace != 0).then_some(self.next as usize)
     }
 }
 
@@ -76,6 +83,10 @@ pub(super) struct Tally<'a> {
     dense: u32,
     /// Slots of trace nodes.
     traced: Traced,
+    /// Ids of the objects that are wanted, if not all are.
+    ids: Option<Ids>,
+    /// Sums of slots that [`Tally::settle`] has to add: many slots are in use at once, and these are a third of their size.
+    unsettled: Vec<Moved>,
     pub(super) slots: Vec<Slot>,
     pub(super) nodes: u64,
     pub(super) self_size: u64,
@@ -135,7 +146,9 @@ impl<'a> Tally<'a> {
             heads: vec![0; header.kinds.len()],
             far: HashMap::new(),
             dense: u32::try_from(dense).unwrap_or(u32::MAX - kinds - 1),
-            traced: Traced::default(),
+            traced: Traced::new(dense),
+            ids: None,
+            unsettled: Vec::new(),
             slots: vec![Slot::new(NOBODY, 0, 0, 0)],
             nodes: 0,
             self_size: 0,
@@ -163,6 +176,11 @@ impl<'a> Tally<'a> {
         &self.slot_of
     }
 
+    /// The tally, for objects with certain ids; all others are put together under the header's last kind.
+    pub(super) fn with_ids(self, ids: Option<Ids>) -> Self {
+        Self { ids, ..self }
+    }
+
     /// Makes room for a number of nodes that are to be added.
     pub(super) fn begin(&mut self, nodes: usize) {
         let Some(identity) = &mut self.identity else { return };
@@ -175,9 +193,12 @@ impl<'a> Tally<'a> {
     }
 
     /// Counts records.
-    pub(super) fn add(&mut self, records: &Records) -> Result<(), Fault> {
+    pub(super) fn add(&mut self, records: &mut Records) -> Result<(), Fault> {
         if records.overflow {
             return Err(Fault::Overflow);
+        }
+        if let Some(ids) = self.ids {
+            self.leave_out(ids, records)?;
         }
         let overflow = if records.trace.is_empty() { self.count::<false>(records) } else { self.count::<true>(records) }?;
         let mut odd_id_max = 0;
@@ -196,9 +217,28 @@ impl<'a> Tally<'a> {
         if overflow { Err(Fault::SumOverflow) } else { Ok(()) }
     }
 
+    /// Puts objects with other ids under the last kind.
+    fn leave_out(&mut self, ids: Ids, records: &mut Records) -> Result<(), Fault> {
+        let outside = u32::try_from(self.rules.len()).unwrap_or(u32::MAX).saturating_sub(1);
+        for (i, (kind, &id)) in records.kind.iter_mut().zip(&records.id).enumerate() {
+            let rule = self.rules.get(*kind as usize).filter(|_| *kind < outside).ok_or(Fault::Kind(*kind))?;
+            self.foreign_ids |= id & 1 == 0 && !rule.even_ids;
+            if id & 1 == 0 || id <= ids.above || id > ids.up_to {
+                *kind = outside;
+                if let Some(trace) = records.trace.get_mut(i) {
+                    *trace = 0;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Finds the slot of each record and adds the record to it; true if the sum of sizes passes 2^64.
     fn count<const TRACED: bool>(&mut self, records: &Records) -> Result<bool, Fault> {
         self.slot_of.resize(records.len(), 0);
+        if TRACED {
+            self.unsettled.resize(self.slots.len(), Moved::default());
+        }
         let (mut name_max, mut size_sum, mut overflow) = (self.name_max, self.self_size, false);
         let fields = records.kind.iter().zip(&records.name).zip(&records.self_size).zip(&records.detached);
         for (i, (((&kind, &name), &self_size), &detached)) in fields.enumerate() {
@@ -211,13 +251,19 @@ impl<'a> Tally<'a> {
             if self.slots[slot as usize].tag != tag {
                 slot = self.find(head, tag, name & rule.mask);
             }
-            if TRACED && records.trace[i] != 0 {
+            if TRACED {
                 let trace = records.trace[i];
-                slot = self.traced.get(slot, trace).unwrap_or_else(|| self.branch(slot, trace));
+                if trace != 0 {
+                    slot = self.traced.get(slot, trace).unwrap_or_else(|| self.branch(slot, trace));
+                }
+                let sums = &mut self.unsettled[slot as usize];
+                sums.count += 1;
+                sums.size = sums.size.wrapping_add(self_size);
+            } else {
+                let found = &mut self.slots[slot as usize];
+                found.count += 1;
+                found.self_size = found.self_size.wrapping_add(self_size);
             }
-            let found = &mut self.slots[slot as usize];
-            found.count += 1;
-            found.self_size = found.self_size.wrapping_add(self_size);
             let (sum, carry) = size_sum.overflowing_add(self_size);
             size_sum = sum;
             overflow |= carry;
@@ -229,13 +275,28 @@ impl<'a> Tally<'a> {
         Ok(overflow)
     }
 
+    fn push(&mut self, slot: Slot) {
+        self.slots.push(slot);
+        if !self.unsettled.is_empty() {
+            self.unsettled.push(Moved::default());
+        }
+    }
+
+    /// Brings the sums of all slots up to date.
+    pub(super) fn settle(&mut self) {
+        for (slot, sums) in self.slots.iter_mut().zip(self.unsettled.drain(..)) {
+            slot.count += sums.count;
+            slot.self_size = slot.self_size.wrapping_add(sums.size);
+        }
+    }
+
     /// A new slot for what a trace node allocated of another slot's kind and name.
     #[cold]
     #[inline(never)]
     fn branch(&mut self, slot: u32, trace: u32) -> u32 {
         let new = u32::try_from(self.slots.len()).unwrap_or(0);
         let Slot { tag, name, .. } = self.slots[slot as usize];
-        self.slots.push(Slot::new(tag, 0, name, trace));
+        self.push(Slot::new(tag, slot, name, trace));
         self.traced.insert(slot, trace, new);
         new
     }
@@ -264,7 +325,7 @@ impl<'a> Tally<'a> {
             slot = found.next;
         }
         let new = u32::try_from(self.slots.len()).unwrap_or(0);
-        self.slots.push(Slot::new(tag, first, name, 0));
+        self.push(Slot::new(tag, first, name, 0));
         if dense {
             self.heads[head] = new;
         } else {
@@ -274,69 +335,15 @@ impl<'a> Tally<'a> {
     }
 }
 
-/// Slots by the slot of their kind and name and by trace node. Both are small numbers, but few of the pairs occur: a table with
-/// open addressing, at most half full.
-#[derive(Default)]
-struct Traced {
-    /// Pair, 0 for none, and its slot.
-    places: Vec<(u64, u32)>,
-    pairs: usize,
-}
-
-impl Traced {
-    const LEAST: usize = 1 << 10;
-
-    /// The pair's place, or the free one where it would stand.
-    #[inline(always)]
-    fn place(&self, pair: u64) -> usize {
-        let mask = self.places.len().wrapping_sub(1);
-        // Fibonacci hashing: the middle bits depend on all of the pair.
-        let mut at = (pair.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) as usize & mask;
-        while self.places[at].0 != pair && self.places[at].0 != 0 {
-            at = (at + 1) & mask;
-        }
-        at
-    }
-
-    fn pair(slot: u32, trace: u32) -> u64 {
-        u64::from(slot) << 32 | u64::from(trace)
-    }
-
-    #[inline(always)]
-    fn get(&self, slot: u32, trace: u32) -> Option<u32> {
-        if self.places.is_empty() {
-            return None;
-        }
-        let (found, of_pair) = self.places[self.place(Self::pair(slot, trace))];
-        (found != 0).then_some(of_pair)
-    }
-
-    fn insert(&mut self, slot: u32, trace: u32, of_pair: u32) {
-        if self.pairs * 2 >= self.places.len() {
-            let larger = vec![(0, 0); (self.places.len() * 2).max(Self::LEAST)];
-            for (pair, slot) in std::mem::replace(&mut self.places, larger) {
-                if pair != 0 {
-                    let at = self.place(pair);
-                    self.places[at] = (pair, slot);
-                }
-            }
-        }
-        let pair = Self::pair(slot, trace);
-        let at = self.place(pair);
-        self.places[at] = (pair, of_pair);
-        self.pairs += 1;
-    }
-}
-
 impl IdentityTally<'_> {
     /// Notes records; `odd_id_max` is the highest odd id among them.
     fn add(&mut self, (batch, odd_id_max): (Batch<'_>, u64), records: &Records, slot_of: &[u32], slots: &mut [Slot]) {
         // One column after the other: each loop is short, and its data is in the cache.
         let mask = self.stride * 2 - 1;
-        for (i, &id) in records.id.iter().enumerate() {
-            if id & mask == 1 {
-                self.sample.push((id, slot_of[i], records.name[i]));
-            }
+        // Few batches have an id of the sample: that is found out without a branch an id.
+        if records.id.iter().fold(false, |any, &id| any | (id & mask == 1)) {
+            let sampled = (0..).zip(&records.id).filter(|&(_, id)| id & mask == 1);
+            self.sample.extend(sampled.map(|(i, &id): (usize, _)| (id, slot_of[i], records.name[i])));
         }
         if let Some(ids) = &mut self.ids {
             ids.insert_odd(batch);

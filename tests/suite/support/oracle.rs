@@ -52,6 +52,8 @@ struct Meta {
     _trace_node_fields: Option<Vec<String>>,
     #[serde(default, rename = "location_fields")]
     _location_fields: Option<Vec<String>>,
+    #[serde(default, rename = "sample_fields")]
+    _sample_fields: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]

@@ -49,7 +49,7 @@ impl Parts {
     fn section(&mut self, text: &mut Text<'_>, key: &[u8]) -> Result<(), ErrorKind> {
         match key {
             b"snapshot" => {
-                let header = document::header(text)?.wanting(self.want.traces);
+                let header = document::header(text)?.wanting(self.want.of_header());
                 (self.nodes, self.edges) = columns(&header, self.want, true)?;
                 self.header = Some(header);
             }

@@ -53,7 +53,7 @@ pub(in crate::input::v8) fn read_heap(source: &mut Source, want: Want<'_>, heap:
     let wanted = names.indexes();
     strings.fetch(&wanted, |name, raw| names.add(name, raw));
     let piece = piece(graph.kind.len());
-    let (mut snapshot, of_slot) = assemble(&header, tallies, &names, &traces, &branches, warnings);
+    let (mut snapshot, of_slot) = assemble(&header, tallies, &names, (&traces, &branches), warnings);
     group_of.par_chunks_mut(piece).zip(&of_slot).for_each(|(nodes, of_slot)| {
         nodes.iter_mut().for_each(|slot| *slot = of_slot[*slot as usize]);
     });
@@ -138,7 +138,7 @@ fn tallies<'a>(
             let from = number * piece + batch * BATCH;
             fill(&mut records, graph, from..from + slots.len(), branches);
             tally.begin(slots.len());
-            tally.add(&records)?;
+            tally.add(&mut records)?;
             slots.copy_from_slice(tally.slot_of());
         }
         Ok(tally)

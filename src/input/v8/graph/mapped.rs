@@ -30,7 +30,7 @@ const GAP_MAX: usize = 4096;
 /// # Errors
 /// If the graph is larger than what is allowed.
 pub(super) fn read(map: &SharedMap, kernel: Kernel, want: GraphWant, progress: &AtomicU64) -> Result<Option<Parsed>, ErrorKind> {
-    let Some((header, start)) = prefix(map, kernel, want.traces).filter(|(header, _)| plausible(header, map.len())) else {
+    let Some((header, start)) = prefix(map, kernel, want.of_header()).filter(|(header, _)| plausible(header, map.len())) else {
         return Ok(None);
     };
     let (nodes, edges) = columns(&header, want, !want.bare)?;

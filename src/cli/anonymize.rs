@@ -1,0 +1,41 @@
+//! The command that copies a snapshot without what its strings say.
+
+use std::io::Write;
+
+use super::args::Anonymize;
+use super::output::{self, Fault, OutputFile};
+use super::progress::Watcher;
+use super::{Failure, exit};
+use crate::growth;
+use crate::input::Want;
+use crate::input::v8::{self, NameRule};
+use crate::load;
+use crate::source::Source;
+
+/// Copies a snapshot.
+///
+/// # Errors
+/// With the exit code and what to say.
+pub(super) fn anonymize(args: &Anonymize) -> Result<(), Failure> {
+    let path = args.file.as_str();
+    if path == "-" {
+        return Err(Failure::new(exit::USAGE, "anonymize reads its input more than once: give a file"));
+    }
+    let file = (args.copy != "-").then(|| OutputFile::open(&args.copy)).transpose()?;
+    let progress = Watcher::new(args.quiet);
+    // A copy of a damaged file would look whole.
+    load::read(path, Want { verify: true, ..Want::GROUPS }, &progress)?;
+    drop(progress);
+    let rule = match &args.hash_names {
+        None => NameRule::Keep,
+        Some(key) => NameRule::Hash { key, is_public: &growth::is_public_name },
+    };
+    let content = |out: &mut dyn Write| {
+        let copied = v8::anonymize(&|| Source::open(path), &rule, out);
+        copied.map_err(|kind| Fault::Other(kind.at(path).into()))
+    };
+    match file {
+        Some(file) => file.write_with(content),
+        None => output::standard_with(content),
+    }
+}
