@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use heapdiff::heap::{HeapWant, RowsWant};
 use heapdiff::identity::Identify;
 use heapdiff::input::{Want, read};
 use heapdiff::source::Source;
@@ -70,6 +71,15 @@ fn files(c: &mut Criterion) {
             read(&mut source, Want { verify: true, ..Want::GROUPS }).expect("reads")
         });
     });
+    let heap = HeapWant { retained: Some(RowsWant::default()), ..HeapWant::default() };
+    for (name, heap) in [("retained", heap), ("owned", HeapWant { owned: true, ..HeapWant::default() })] {
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                let mut source = Source::open(&plain).expect("opens");
+                read(&mut source, Want { heap: Some(heap), ..Want::GROUPS }).expect("reads")
+            });
+        });
+    }
     group.finish();
 }
 

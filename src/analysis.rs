@@ -8,7 +8,7 @@ use crate::grouping::{Level, Row, Sums, allocated_at, id, main_kind, printable, 
 use crate::input::TimeRange;
 use crate::report::{
     Allocated, Change, Command, Finding, Group, Grouping, Input, Moved, Order, Parent, Report, SCHEMA, SCHEMA_VERSION, Shown,
-    Tool, TrendVerdict, Warning,
+    Statistics, Tool, TrendVerdict, Warning,
 };
 use crate::series::Series;
 use crate::snapshot::{OUTSIDE, Runtime};
@@ -33,6 +33,10 @@ pub struct Options {
     pub ignore: Option<Regex>,
     /// Only objects of these node types.
     pub kinds: Vec<String>,
+    /// Which sizes count.
+    pub sizes: Sizes,
+    /// Retained sizes of rows.
+    pub retained: bool,
     /// The range of the recording whose objects were read, if not all were.
     pub allocated_between: Option<TimeRange>,
 }
@@ -49,8 +53,31 @@ impl Options {
             focus: None,
             ignore: None,
             kinds: Vec::new(),
+            sizes: Sizes::Recorded,
+            retained: false,
             allocated_between: None,
         }
+    }
+}
+
+/// Which sizes count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sizes {
+    /// Those that the runtime recorded.
+    #[default]
+    Recorded,
+    /// Those of Chrome DevTools, where a backing store counts to the object that it belongs to.
+    Owned,
+}
+
+impl Sizes {
+    /// Every choice, with the name `--sizes` knows it under.
+    pub const ALL: [(Self, &'static str); 2] = [(Self::Recorded, "self"), (Self::Owned, "owned")];
+
+    /// Its name.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        if self == Self::Owned { "owned" } else { "self" }
     }
 }
 
@@ -67,6 +94,8 @@ pub enum Sort {
     CountDelta,
     /// Bytes added.
     Added,
+    /// Retained size in the last input.
+    Retained,
     /// The raw key.
     Name,
 }
@@ -87,12 +116,13 @@ impl Options {
 
 impl Sort {
     /// Every criterion, with the name `--sort` knows it under.
-    pub const ALL: [(Self, &'static str); 6] = [
+    pub const ALL: [(Self, &'static str); 7] = [
         (Self::Size, "size"),
         (Self::Count, "count"),
         (Self::SizeDelta, "delta"),
         (Self::CountDelta, "count-delta"),
         (Self::Added, "added"),
+        (Self::Retained, "retained"),
         (Self::Name, "name"),
     ];
 }
@@ -145,11 +175,12 @@ fn rows_and_findings(series: &Series, options: &Options, trends: Option<Trends>)
         command: options.command,
         grouping: Grouping {
             by: options.by.iter().map(|level| level.label().to_owned()).collect(),
-            sizes: "self",
+            sizes: options.sizes.label(),
             allocated_between: options.allocated_between.map(|range| [range.from_us, range.to_us]),
         },
         inputs: inputs(series),
         totals: totals.totals(series),
+        statistics: statistics(series, options),
         shown: Shown { groups: table.groups.len(), of: table.of, rest },
         groups: table.groups,
         parents: table.parents,
@@ -248,6 +279,10 @@ impl Table<'_> {
             (Some(Sort::SizeDelta), _) => b.sums.size_delta().cmp(&a.sums.size_delta()),
             (Some(Sort::CountDelta), _) => b.sums.count_delta().cmp(&a.sums.count_delta()),
             (Some(Sort::Added), _) => b.sums.added.size.cmp(&a.sums.added.size).then(b.sums.added.count.cmp(&a.sums.added.count)),
+            (Some(Sort::Retained), _) => {
+                let retained = |row: &Row| self.retained(&row.key).and_then(|sizes| sizes.last().copied());
+                retained(b).cmp(&retained(a))
+            }
             (Some(Sort::Name), _) => std::cmp::Ordering::Equal,
             (None, Command::Diff) => {
                 let change = |sums: &Sums| (sums.size_delta().unsigned_abs(), sums.count_delta().unsigned_abs());
@@ -278,7 +313,7 @@ impl Table<'_> {
             kind: main_kind(self.series, &row.members),
             count: row.sums.count.clone(),
             self_size: row.sums.sizes(self.series),
-            retained_size: None,
+            retained_size: self.retained(&row.key),
             change: row.sums.change(self.series),
             trend: trend.map(|trend| trend.report(self.series.inputs.len())),
             breakdown,
@@ -286,6 +321,12 @@ impl Table<'_> {
             allocated: None,
             allocated_at,
         }
+    }
+
+    /// What a row's objects retain, per input, if that was computed.
+    fn retained(&self, key: &[String]) -> Option<Vec<u64>> {
+        let of_input = |input: &crate::series::Input| Some(input.snapshot.heap.as_ref()?.retained.as_ref()?.of(key));
+        self.options.retained.then(|| self.series.inputs.iter().map(of_input).collect()).flatten()
     }
 
     /// The stacks of a row, other than none.
@@ -316,7 +357,7 @@ impl Table<'_> {
     fn frames(&self, levels: &[Level], members: &[usize]) -> Option<Vec<Frame>> {
         let level = levels.iter().rev().find(|level| matches!(level, Level::Stack | Level::Site | Level::Function))?;
         let stack = self.series.groups[*members.first()?].stack;
-        Some(level.frames(self.series, stack).map(Frame::safe).collect())
+        Some(level.frames(&self.series.stacks, stack).map(Frame::safe).collect())
     }
 
     /// The findings, with the ids of the rows their members count in.
@@ -369,6 +410,13 @@ fn rank(series: &Series, rows: &[Row], trends: &[Option<RowTrend>]) -> Vec<usize
         ranks[row] = rank;
     }
     ranks
+}
+
+/// Bytes of the one snapshot of `top` by what they are for, if its references were read.
+fn statistics(series: &Series, options: &Options) -> Option<Statistics> {
+    let [input] = series.inputs.as_slice() else { return None };
+    let sums = input.snapshot.heap.as_ref().filter(|_| options.command == Command::Top)?.statistics.as_ref()?;
+    Some(sums.into())
 }
 
 fn inputs(series: &Series) -> Vec<Input> {
@@ -442,6 +490,7 @@ pub fn without_rows(series: &Series, command: Command) -> Report {
         inputs: inputs(series),
         shown: Shown { groups: 0, of: 0, rest: totals.clone() },
         totals,
+        statistics: None,
         groups: Vec::new(),
         parents: Vec::new(),
         findings: Vec::new(),

@@ -60,12 +60,18 @@ pub enum ErrorKind {
     #[error("{0}")]
     TooLarge(String),
     /// It needs more memory than is allowed.
-    #[error("needs about {} of memory, more than the limit of {}", size(*needed), size(*limit))]
+    #[error("its references need about {} of memory, more than the {} that --max-memory allows", size(*needed), size(*limit))]
     Memory {
         /// Estimated bytes.
         needed: u64,
         /// Bytes that are allowed.
         limit: u64,
+    },
+    /// It needs more memory than there is.
+    #[error("its references need about {} of memory, more than there is", size(*needed))]
+    NoMemory {
+        /// Estimated bytes.
+        needed: u64,
     },
     /// The file's length or modification time changed under the reader.
     #[error("the file changed while it was being read")]
@@ -73,6 +79,12 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
+    /// Whether the input may be as it should, but what it takes to read it is not there.
+    #[must_use]
+    pub fn is_of_resources(&self) -> bool {
+        matches!(self, Self::Memory { .. } | Self::NoMemory { .. })
+    }
+
     /// Adds the path.
     #[must_use]
     pub fn at(self, path: &str) -> Error {

@@ -8,7 +8,7 @@ use crate::package::{is_app, package};
 use crate::report::{AllocatedAt, Change, Moved, Totals};
 use crate::series::{Series, SeriesGroup, survived};
 use crate::snapshot::{Runtime, UNTRACKED};
-use crate::stacks::{Frame, NOT_TRACKED, UNNAMED};
+use crate::stacks::{Frame, NOT_TRACKED, Stacks, UNNAMED};
 
 /// A level of grouping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,11 +29,30 @@ pub enum Level {
     Script,
     /// The [package](package()) that the file belongs to.
     Package,
+    /// The class as Chrome DevTools forms it: `script,line,column,Class` or `,Class`. Objects without a size have none.
+    DevTools,
+}
+
+/// What the keys of some objects are made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Traits<'a> {
+    /// Whose objects they are.
+    pub runtime: Runtime,
+    /// The stacks that `stack` is one of.
+    pub stacks: &'a Stacks,
+    /// Node type.
+    pub kind: &'a str,
+    /// Name.
+    pub name: &'a str,
+    /// Where they were allocated.
+    pub stack: u32,
+    /// The class as DevTools forms it; empty where it was not asked for, or they have none.
+    pub class: &'a str,
 }
 
 impl Level {
     /// Every level, with the name `--by` knows it under.
-    pub const ALL: [(Self, &'static str); 8] = [
+    pub const ALL: [(Self, &'static str); 9] = [
         (Self::Class, "class"),
         (Self::Kind, "kind"),
         (Self::Name, "name"),
@@ -42,6 +61,7 @@ impl Level {
         (Self::Function, "function"),
         (Self::Script, "script"),
         (Self::Package, "package"),
+        (Self::DevTools, "devtools"),
     ];
 
     /// Its name.
@@ -53,7 +73,7 @@ impl Level {
     /// Whether it tells where objects were allocated.
     #[must_use]
     pub fn is_of_stack(self) -> bool {
-        !matches!(self, Self::Class | Self::Kind | Self::Name)
+        !matches!(self, Self::Class | Self::Kind | Self::Name | Self::DevTools)
     }
 
     /// Whether a group's key depends on its stack alone.
@@ -70,7 +90,7 @@ impl Level {
             Self::Class | Self::Kind => true,
             Self::Name => runtime != Runtime::Python,
             Self::Site => runtime == Runtime::Untyped,
-            Self::Stack | Self::Function | Self::Script | Self::Package => false,
+            Self::Stack | Self::Function | Self::Script | Self::Package | Self::DevTools => false,
         }
     }
 
@@ -83,20 +103,33 @@ impl Level {
     /// The raw key of a group at this level.
     #[must_use]
     pub fn key(self, series: &Series, group: &SeriesGroup) -> String {
-        let runtime = series.runtime;
+        self.key_of(&group.traits(series))
+    }
+
+    /// The raw key of objects at this level; empty for those that have no row at [`Level::DevTools`].
+    #[must_use]
+    pub fn key_of(self, of: &Traits<'_>) -> String {
+        let Traits { runtime, kind, name, .. } = *of;
         match self {
-            Self::Class => runtime.class_name(&group.kind, &group.name),
-            Self::Kind => group.kind.clone(),
-            Self::Name if runtime.is_folded(&group.kind) => format!("({})", group.kind),
-            Self::Name => group.name.clone(),
-            Self::Site if !self.goes_by_stack(runtime) => group.name.clone(),
-            _ => self.stack_key(series, group.stack),
+            Self::Class => runtime.class_name(kind, name),
+            Self::Kind => kind.to_owned(),
+            Self::Name if runtime.is_folded(kind) => format!("({kind})"),
+            Self::Name => name.to_owned(),
+            Self::Site if !self.goes_by_stack(runtime) => name.to_owned(),
+            Self::DevTools => of.class.to_owned(),
+            _ => self.stack_key(of.stacks, of.stack),
         }
     }
 
+    /// Whether objects have a row at this level.
+    #[must_use]
+    pub fn has_row(self, class: &str) -> bool {
+        self != Self::DevTools || !class.is_empty()
+    }
+
     /// The raw key of a stack at a level that tells where objects were allocated.
-    fn stack_key(self, series: &Series, stack: u32) -> String {
-        let Some(site) = series.stacks.site(stack) else { return UNTRACKED.to_owned() };
+    fn stack_key(self, stacks: &Stacks, stack: u32) -> String {
+        let Some(site) = stacks.site(stack) else { return UNTRACKED.to_owned() };
         match self {
             Self::Script if site.is_native() => site.text(),
             Self::Script if site.script.is_empty() => UNNAMED.to_owned(),
@@ -104,15 +137,14 @@ impl Level {
             Self::Package if site.is_native() => NATIVE.to_owned(),
             Self::Package => package(&site.script),
             _ => {
-                let frames: Vec<String> = self.frames(series, stack).map(Frame::text).collect();
+                let frames: Vec<String> = self.frames(stacks, stack).map(Frame::text).collect();
                 frames.join(" < ")
             }
         }
     }
 
     /// The frames that make up a stack's key at this level, innermost first; none at levels that don't show frames.
-    pub fn frames(self, series: &Series, stack: u32) -> impl Iterator<Item = &Frame> {
-        let stacks = &series.stacks;
+    pub fn frames(self, stacks: &Stacks, stack: u32) -> impl Iterator<Item = &Frame> {
         let (whole, site, innermost) = (self == Self::Stack, self == Self::Site, self == Self::Function);
         let one = stacks.site(stack).filter(|_| site).into_iter();
         let limit = if whole { FRAMES_MAX } else { usize::from(innermost) };
@@ -283,7 +315,7 @@ fn members(series: &Series, groups: &[usize], level: Level) -> BTreeMap<String, 
         return by_stack_key(series, level, groups, |&group| series.groups[group].stack);
     }
     let mut members: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for &group in groups {
+    for &group in groups.iter().filter(|&&group| level.has_row(&series.groups[group].class)) {
         members.entry(level.key(series, &series.groups[group])).or_default().push(group);
     }
     members
@@ -306,7 +338,7 @@ fn by_stack_key<T: Copy>(series: &Series, level: Level, things: &[T], stack: imp
             key_of_place.resize(place + 1, UNKNOWN);
         }
         if key_of_place[place] == UNKNOWN {
-            let key = *key_of_text.entry(level.stack_key(series, stack)).or_insert(by_key.len());
+            let key = *key_of_text.entry(level.stack_key(&series.stacks, stack)).or_insert(by_key.len());
             if key == by_key.len() {
                 by_key.push(Vec::new());
             }

@@ -12,6 +12,7 @@ pub mod gate;
 pub mod graph;
 pub mod grouping;
 pub mod growth;
+pub mod heap;
 pub mod identity;
 pub mod input;
 pub mod load;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use crate::error::{Error, ErrorKind};
+use crate::heap::{Heap, HeapWant};
 use crate::identity::{Agreement, Identify, agreement};
 use crate::input::{self, Want};
 use crate::report::{OrderBy, Warning};
@@ -144,24 +145,64 @@ pub fn read(path: &str, want: Want<'_>, progress: &dyn Progress) -> Result<Snaps
     input::read(&mut source, want).map_err(|kind| kind.at(path))
 }
 
+/// Reads one input with its graph, for those who follow references themselves.
+///
+/// # Errors
+/// As [`read`], and if the format has no references.
+pub fn heap(path: &str, want: Want<'_>, heap: HeapWant<'_>, progress: &dyn Progress) -> Result<Heap, Error> {
+    let mut source = Source::open(path).map_err(|kind| kind.at(path))?;
+    progress.begin(path, &source.done, source.total);
+    input::read_heap(&mut source, want, heap).map_err(|kind| kind.at(path))
+}
+
 /// Reads several inputs and puts them in order.
 ///
 /// # Errors
 /// If one of them cannot be read or is refused.
 pub fn series(candidates: &[Candidate], ordering: InputOrder, want: Want<'_>, progress: &dyn Progress) -> Result<Series, Error> {
     let guess = by_name_or_given(candidates, ordering);
-    let (first, last) = (guess.first().copied().unwrap_or(0), guess.last().copied().unwrap_or(0));
+    let ends_of = |order: &[usize]| order.first().copied().zip(order.last().copied()).unwrap_or((0, 0));
+    let (first, last) = ends_of(&guess);
+    let mut loaded = all(candidates, &guess, want, progress)?;
+    let mut warnings = Vec::new();
+    processes(&mut loaded, &mut warnings);
+    let (order, order_by) = order(candidates, &loaded, ordering, &guess, &mut warnings);
+    let (a, b) = ends_of(&order);
+    let one_process = a != b && loaded[a].process.is_some() && loaded[a].process == loaded[b].process;
+    let mut changed = None;
+    if one_process {
+        if (a, b) != (first, last) {
+            reread(candidates, &mut loaded, &order, want, progress, &mut warnings)?;
+        }
+        changed = changes(&mut loaded, (a, b), want, progress)?;
+    }
+    let mut places: Vec<Option<Loaded>> = loaded.into_iter().map(Some).collect();
+    let loaded: Vec<Loaded> = order.iter().filter_map(|&i| places[i].take()).collect();
+    duplicates(&loaded, &mut warnings);
+    Ok(Series::new(loaded, order_by, changed, warnings))
+}
+
+/// Reads all inputs, the first and the last of an order so that they can be compared. They are returned in the order given.
+fn all(candidates: &[Candidate], order: &[usize], want: Want<'_>, progress: &dyn Progress) -> Result<Vec<Loaded>, Error> {
+    let (first, last) = (order.first().copied().unwrap_or(0), order.last().copied().unwrap_or(0));
+    let by_class = want.heap.is_some_and(|heap| heap.classes);
     let mut snapshots: Vec<Option<Snapshot>> = candidates.iter().map(|_| None).collect();
     // The last goes first: what the first has and the last lacks is then found while reading the first.
-    let middle = guess.iter().copied().filter(|&i| i != first && i != last);
+    let middle = order.iter().copied().filter(|&i| i != first && i != last);
     for i in [last].into_iter().chain((first != last).then_some(first)).chain(middle) {
         let identify = match &snapshots[last] {
             _ if candidates.len() == 1 => Identify::No,
+            _ if by_class => Identify::Sample,
             None => Identify::Ids(recent_id(&candidates[first].path)),
             Some(later) if i == first => against(later),
             _ => Identify::Sample,
         };
-        let snapshot = read(&candidates[i].path, Want { identify, ..want }, progress)?;
+        let heap = want.heap.map(|heap| HeapWant {
+            interfaces: snapshots[last].as_ref().and_then(|later| later.heap.as_ref()?.interfaces.as_ref()),
+            objects: by_class && first != last && (i == first || i == last),
+            ..heap
+        });
+        let snapshot = read(&candidates[i].path, Want { identify, heap, ..want }, progress)?;
         if let Some(other) = snapshots[last].as_ref().filter(|other| other.runtime != snapshot.runtime) {
             let problem = format!(
                 "it is of another kind of program ({}) than {} ({})",
@@ -173,26 +214,10 @@ pub fn series(candidates: &[Candidate], ordering: InputOrder, want: Want<'_>, pr
         }
         snapshots[i] = Some(snapshot);
     }
-    let mut loaded: Vec<Loaded> = (candidates.iter().zip(snapshots))
-        .filter_map(|(candidate, snapshot)| Some(Loaded { path: candidate.path.clone(), snapshot: snapshot?, process: None }))
-        .collect();
-    let mut warnings = Vec::new();
-    processes(&mut loaded, &mut warnings);
-    let (order, order_by) = order(candidates, &loaded, ordering, &guess, &mut warnings);
-    let ends = order.first().copied().zip(order.last().copied());
-    let changes = match ends {
-        Some((a, b)) if a != b && loaded[a].process.is_some() && loaded[a].process == loaded[b].process => {
-            if (a, b) != (first, last) {
-                reread(&mut loaded, (a, b), want, progress, &mut warnings)?;
-            }
-            changes(&mut loaded, (a, b), want, progress)?
-        }
-        _ => None,
-    };
-    let mut places: Vec<Option<Loaded>> = loaded.into_iter().map(Some).collect();
-    let loaded: Vec<Loaded> = order.iter().filter_map(|&i| places[i].take()).collect();
-    duplicates(&loaded, &mut warnings);
-    Ok(Series::new(loaded, order_by, changes, warnings))
+    let loaded = candidates.iter().zip(snapshots);
+    let loaded =
+        loaded.filter_map(|(input, snapshot)| Some(Loaded { path: input.path.clone(), snapshot: snapshot?, process: None }));
+    Ok(loaded.collect())
 }
 
 /// An id that is probably not above the highest of a file, but near it.
@@ -226,18 +251,30 @@ fn changes(
     }
 }
 
-/// Reads the first and the last snapshot again, now that it is known which they are.
+/// Reads the first and the last snapshot again, now that it is known which they are; all of them where classes depend on the last.
 fn reread(
+    candidates: &[Candidate],
     loaded: &mut [Loaded],
-    (first, last): (usize, usize),
+    order: &[usize],
     want: Want<'_>,
     progress: &dyn Progress,
     warnings: &mut Vec<Warning>,
 ) -> Result<(), Error> {
-    if loaded[first].path == "-" || loaded[last].path == "-" {
+    let (Some(&first), Some(&last)) = (order.first(), order.last()) else { return Ok(()) };
+    let by_class = want.heap.is_some_and(|heap| heap.classes);
+    let again = |i: usize| by_class || i == first || i == last;
+    if (0..loaded.len()).any(|i| again(i) && loaded[i].path == "-") {
         let message = "standard input is out of order and cannot be read twice: objects added and removed are not known";
         warnings.push(Warning { code: "no-identity".to_owned(), message: message.to_owned(), input: None });
         loaded[first].snapshot.identity = None;
+        loaded[first].snapshot.heap.iter_mut().for_each(|heap| heap.objects = None);
+        return Ok(());
+    }
+    if by_class {
+        loaded.iter_mut().for_each(|place| place.snapshot = Snapshot::new("", place.snapshot.runtime));
+        for (place, read) in loaded.iter_mut().zip(all(candidates, order, want, progress)?) {
+            place.snapshot = read.snapshot;
+        }
         return Ok(());
     }
     for place in loaded.iter_mut() {

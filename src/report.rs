@@ -34,6 +34,9 @@ pub struct Report {
     pub inputs: Vec<Input>,
     /// Sums over every object of every input.
     pub totals: Totals,
+    /// Bytes by what they are for; in `top` where references were read, absent elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statistics: Option<Statistics>,
     /// The rows shown, in order. `groups` and `shown.rest` add up to `totals`.
     pub groups: Vec<Group>,
     /// Subtotals of nested groupings, outer levels first; empty when `--by` names one level.
@@ -92,11 +95,49 @@ pub enum Command {
 pub struct Grouping {
     /// The levels, outermost first. A row's `key` has one entry per level.
     pub by: Vec<String>,
-    /// Which sizes: `self` for V8's own self sizes.
+    /// Which sizes: `self` for the sizes that the runtime recorded; `owned` for those of Chrome DevTools, where a backing store counts
+    /// to the object that it belongs to.
     pub sizes: &'static str,
     /// Rows hold only objects allocated in this range of the recording, in microseconds from its beginning; absent if they hold all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allocated_between: Option<[u64; 2]>,
+}
+
+/// Bytes of a heap by what they are for, as Chrome DevTools counts them (owned sizes).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Statistics {
+    /// All of them, off-heap bytes that belong to no object included.
+    pub total: u64,
+    /// Compiled code.
+    pub code: u64,
+    /// Strings of all kinds.
+    pub strings: u64,
+    /// JavaScript arrays with their elements.
+    pub js_arrays: u64,
+    /// Contents of typed arrays.
+    pub typed_arrays: u64,
+    /// Objects of the virtual machine's own.
+    pub system: u64,
+    /// Everything else in the JavaScript heap.
+    pub other_js: u64,
+    /// Everything else outside of it.
+    pub other_native: u64,
+}
+
+impl From<&crate::graph::devtools::statistics::Statistics> for Statistics {
+    fn from(sums: &crate::graph::devtools::statistics::Statistics) -> Self {
+        let named = [sums.code, sums.strings, sums.js_arrays, sums.system];
+        Self {
+            total: sums.total,
+            code: sums.code,
+            strings: sums.strings,
+            js_arrays: sums.js_arrays,
+            typed_arrays: sums.typed_arrays,
+            system: sums.system,
+            other_js: named.into_iter().fold(sums.v8_heap(), u64::saturating_sub),
+            other_native: sums.native.saturating_sub(sums.typed_arrays),
+        }
+    }
 }
 
 /// One input file.
@@ -217,9 +258,9 @@ pub struct Group {
     pub kind: String,
     /// Number of objects, per input.
     pub count: Vec<u64>,
-    /// Self sizes in bytes, per input; null where an input has no sizes.
+    /// Self sizes (or those that `grouping.sizes` names) in bytes, per input; null where an input has no sizes.
     pub self_size: Vec<Option<u64>>,
-    /// Retained sizes in bytes, per input; null unless asked for.
+    /// Retained sizes in bytes, per input: what would go away with the row's objects, counted once. Null unless asked for.
     pub retained_size: Option<Vec<u64>>,
     /// What changed from the first input to the last.
     #[serde(flatten)]

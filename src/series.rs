@@ -3,7 +3,8 @@
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use crate::grouping::Sums;
+use crate::graph::devtools::comparison::Change;
+use crate::grouping::{Sums, Traits};
 use crate::load::Loaded;
 use crate::report::{Moved, OrderBy, Survived, Warning};
 use crate::snapshot::{Runtime, Snapshot};
@@ -29,7 +30,7 @@ pub struct Series {
     pub inputs: Vec<Input>,
     /// What the order goes by.
     pub order_by: OrderBy,
-    /// The groups of all inputs, sorted by kind, name and stack.
+    /// The groups of all inputs, sorted by kind, name, stack and class.
     pub groups: Vec<SeriesGroup>,
     /// Whether `groups` know which objects came and went.
     pub has_changes: bool,
@@ -43,7 +44,7 @@ pub struct Series {
     pub warnings: Vec<Warning>,
 }
 
-/// The objects of one kind and name (and stack) over the series.
+/// The objects of one kind and name (and stack and class) over the series.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SeriesGroup {
     /// Node type.
@@ -52,6 +53,8 @@ pub struct SeriesGroup {
     pub name: String,
     /// Where they were allocated.
     pub stack: u32,
+    /// The class as DevTools forms it; empty where it was not asked for, and of objects without a size.
+    pub class: String,
     /// Its counts and sizes.
     pub sums: Sums,
 }
@@ -81,9 +84,18 @@ pub enum Comparison {
 ///
 /// The later must have been read with [`Identify::Ids`](crate::identity::Identify::Ids), the earlier against those, or the later
 /// against the ids of the earlier too. Odd ids match by id; native nodes, whose ids are given anew in each snapshot, as a multiset
-/// of group and size.
+/// of group and size. Where classes of DevTools were asked for, ids match as there: all of them, and within their class.
 #[must_use]
 pub fn compare(first: &Snapshot, last: &Snapshot) -> Comparison {
+    if let (Some(earlier), Some(later)) = (first.objects(), last.objects()) {
+        let mut changes =
+            Changes { added: vec![Moved::default(); last.groups.len()], removed: vec![Moved::default(); first.groups.len()] };
+        earlier.changes(later, |change| match change {
+            Change::Added(object) => changes.added[object.group as usize].add(Moved { count: 1, size: object.size }),
+            Change::Removed(object) => changes.removed[object.group as usize].add(Moved { count: 1, size: object.size }),
+        });
+        return Comparison::Changes(changes);
+    }
     let (Some(earlier), Some(later)) = (&first.identity, &last.identity) else { return Comparison::Impossible };
     let Some(mut removed) = earlier.lacking.clone() else { return Comparison::Impossible };
     let young = || later.journal.as_ref()?.above(first.order_key?, last.groups.len());
@@ -148,7 +160,8 @@ impl Series {
                 let mut sums = Sums { count: vec![0; n], self_size: vec![0; n], ..moved(number) };
                 sums.count[i] = group.count;
                 sums.self_size[i] = group.self_size;
-                SeriesGroup { kind: group.kind, name: group.name, stack: numbers[group.stack as usize], sums }
+                let stack = numbers[group.stack as usize];
+                SeriesGroup { kind: group.kind, name: group.name, stack, class: group.class, sums }
             });
             let mut more: Vec<SeriesGroup> = more.collect();
             if !stacks.is_empty() {
@@ -190,8 +203,15 @@ impl Series {
 
 impl SeriesGroup {
     /// What tells it from other groups, and their order.
-    fn place(&self) -> (&str, &str, u32) {
-        (&self.kind, &self.name, self.stack)
+    fn place(&self) -> (&str, &str, u32, &str) {
+        (&self.kind, &self.name, self.stack, &self.class)
+    }
+
+    /// What its keys are made of.
+    #[must_use]
+    pub fn traits<'a>(&'a self, series: &'a Series) -> Traits<'a> {
+        let Self { kind, name, stack, class, .. } = self;
+        Traits { runtime: series.runtime, stacks: &series.stacks, kind, name, stack: *stack, class }
     }
 }
 

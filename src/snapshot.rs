@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use crate::graph::devtools::comparison::Objects;
+use crate::grouping::Traits;
+use crate::heap::HeapFacts;
 use crate::identity::Identity;
 use crate::report::{Moved, Warning};
 use crate::source_maps::SourceMaps;
@@ -30,7 +33,7 @@ pub struct Snapshot {
     pub extra_native_bytes: Option<u64>,
     /// The highest odd object id, which rises with time within a process.
     pub order_key: Option<u64>,
-    /// The groups, sorted by kind, name and stack.
+    /// The groups, sorted by kind, name, stack and class.
     pub groups: Vec<Group>,
     /// The stacks the groups refer to.
     pub stacks: Stacks,
@@ -40,9 +43,11 @@ pub struct Snapshot {
     pub warnings: Vec<Warning>,
     /// What identifies the objects, if it was asked for and the format has ids.
     pub identity: Option<Identity>,
+    /// What its references tell, if they were read.
+    pub heap: Option<HeapFacts>,
 }
 
-/// The objects of one kind and name and, where stacks were asked for, one allocation stack.
+/// The objects of one kind and name and, where these were asked for, one allocation stack and one class.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {
     /// Node type: V8's word for it, or the type in other runtimes' terms.
@@ -51,9 +56,11 @@ pub struct Group {
     pub name: String,
     /// Where they were allocated.
     pub stack: u32,
+    /// The class as DevTools forms it; empty where it was not asked for, and of objects without a size.
+    pub class: String,
     /// Number of objects.
     pub count: u64,
-    /// Self sizes in bytes; 0 where the input has no sizes.
+    /// Self sizes in bytes (or the other sizes that were asked for); 0 where the input has no sizes.
     pub self_size: u64,
 }
 
@@ -77,6 +84,7 @@ impl Snapshot {
             allocated: Vec::new(),
             warnings: Vec::new(),
             identity: None,
+            heap: None,
         }
     }
 
@@ -84,6 +92,11 @@ impl Snapshot {
     #[must_use]
     pub fn kind_of_input(&self) -> &str {
         self.origin.as_deref().unwrap_or(self.format)
+    }
+
+    /// Its objects by class and id, if they were asked for.
+    pub(crate) fn objects(&self) -> Option<&Objects> {
+        self.heap.as_ref()?.objects.as_ref()
     }
 
     /// Notes that the input ends before its end: what was cut in the middle was left out.
@@ -95,8 +108,8 @@ impl Snapshot {
     }
 
     /// Puts frames in their sources and takes those of the recording off all stacks, names allocations without a type by their site,
-    /// and puts groups that are now the same together.
-    pub(crate) fn settle(&mut self, maps: Option<&SourceMaps>, drop: Option<&DropFrames>) {
+    /// and puts groups that are now the same together. Returns where each group is now.
+    pub(crate) fn settle(&mut self, maps: Option<&SourceMaps>, drop: Option<&DropFrames>) -> Vec<u32> {
         if let Some(maps) = maps {
             let (stacks, numbers, replaced) = self.stacks.replaced(|frame| maps.resolve(frame));
             if replaced == 0 && !stacks.is_empty() {
@@ -116,8 +129,9 @@ impl Snapshot {
             }
         }
         if maps.is_some() || drop.is_some() || self.runtime == Runtime::Untyped {
-            self.merge_equal_groups();
+            return self.merge_equal_groups();
         }
+        (0..).take(self.groups.len()).collect()
     }
 
     fn renumber_stacks(&mut self, numbers: &[u32]) {
@@ -130,8 +144,9 @@ impl Snapshot {
         self.allocated = allocated;
     }
 
-    fn merge_equal_groups(&mut self) {
-        let key = |group: &Group| (group.kind.clone(), group.name.clone(), group.stack);
+    /// Returns where each group is now.
+    fn merge_equal_groups(&mut self) -> Vec<u32> {
+        let key = |group: &Group| (group.kind.clone(), group.name.clone(), group.stack, group.class.clone());
         let mut order: Vec<usize> = (0..self.groups.len()).collect();
         order.sort_by_cached_key(|&group| key(&self.groups[group]));
         let mut merged: Vec<Group> = Vec::with_capacity(order.len());
@@ -151,6 +166,18 @@ impl Snapshot {
         if let Some(identity) = &mut self.identity {
             identity.regroup(&new_of, self.groups.len());
         }
+        if let Some(objects) = self.heap.as_mut().and_then(|heap| heap.objects.as_mut()) {
+            objects.regroup(&new_of);
+        }
+        new_of
+    }
+}
+
+impl Group {
+    /// What its keys are made of, in a snapshot.
+    #[must_use]
+    pub fn traits<'a>(&'a self, runtime: Runtime, stacks: &'a Stacks) -> Traits<'a> {
+        Traits { runtime, stacks, kind: &self.kind, name: &self.name, stack: self.stack, class: &self.class }
     }
 }
 
@@ -182,7 +209,8 @@ impl Histogram {
 
     /// The snapshot that holds what was counted.
     pub(crate) fn snapshot(self, format: &'static str, runtime: Runtime, stacks: Stacks) -> Snapshot {
-        let group = |((kind, name, stack), (count, self_size))| Group { kind, name, stack, count, self_size };
+        let group =
+            |((kind, name, stack), (count, self_size))| Group { kind, name, stack, class: String::new(), count, self_size };
         Snapshot {
             nodes: self.nodes,
             self_size: Some(self.self_size),

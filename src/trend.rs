@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::graph::devtools::keys::class_of_key;
 use crate::grouping::{Level, Row, Sums, allocated_at, id, main_kind, printable, rows};
 use crate::growth::{GroupSeries, Judgement, Measures, Rule};
 use crate::report::{Attributed, Breakdown, Cause, Finding, Group, Member, Share, Shown, Trend, TrendVerdict};
@@ -95,7 +96,11 @@ impl Trends {
         if levels.iter().all(|level| level.keeps_judged_groups_whole(series.runtime)) {
             return self.whole(series, &row.members, &row.sums);
         }
-        let class = levels.iter().zip(&row.key).find(|(level, _)| **level == Level::Class).map(|(_, class)| class.as_str());
+        let class = levels.iter().zip(&row.key).find_map(|(level, key)| match level {
+            Level::Class => Some(key.as_str()),
+            Level::DevTools => Some(class_of_key(key)),
+            _ => None,
+        });
         let kind = main_kind(series, &row.members);
         let (kind, class) = (series.runtime.judged(&kind, class.unwrap_or_default()).0, class);
         let verdict = self.rule.judge_row(kind, class, &row.sums.count, sizes(series, &row.sums), self.judgement.chances);

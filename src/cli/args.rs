@@ -5,7 +5,8 @@ use std::num::NonZeroUsize;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::analysis::Sort;
+use crate::analysis::{Sizes, Sort};
+use crate::gate::values::bytes;
 use crate::gate::{Growth, Skip};
 use crate::grouping::Level;
 use crate::input::TimeRange;
@@ -63,6 +64,9 @@ pub enum Command {
 pub struct Top {
     /// A snapshot; - for standard input
     pub file: String,
+    /// What references tell.
+    #[command(flatten)]
+    pub heap: HeapArgs,
     /// Options of every report.
     #[command(flatten)]
     pub report: ReportArgs,
@@ -78,6 +82,9 @@ pub struct Diff {
     /// Tell which places hold what is more than before
     #[arg(long)]
     pub why: bool,
+    /// What references tell.
+    #[command(flatten)]
+    pub heap: HeapArgs,
     /// Options of every report.
     #[command(flatten)]
     pub report: ReportArgs,
@@ -95,6 +102,9 @@ pub struct Trend {
     /// Tell what keeps the growth alive: its causes
     #[arg(long)]
     pub why: bool,
+    /// What references tell.
+    #[command(flatten)]
+    pub heap: HeapArgs,
     /// Options of every report.
     #[command(flatten)]
     pub report: ReportArgs,
@@ -273,15 +283,26 @@ pub struct ReportArgs {
     /// Recordings: only objects allocated between two moments, such as 10s..20s, 500ms.. or ..2m
     #[arg(long, value_name = "FROM..TO", value_parser = time_range)]
     pub allocated_between: Option<TimeRange>,
-    /// Which sizes to count: `self` for the sizes V8 recorded
-    #[arg(long, value_name = "WHICH", default_value = "self", value_parser = ["self"])]
+    /// Which sizes to count: `self` as recorded; `owned` as Chrome DevTools shows them, backing stores with their owners
+    #[arg(long, value_name = "WHICH", default_value = Sizes::Recorded.label(), value_parser = PossibleValuesParser::new(Sizes::ALL.map(|(_, name)| name)))]
     pub sizes: String,
+    /// Refuse files whose references would take more memory, such as '4 GiB'
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub max_memory: Option<u64>,
     /// How inputs are read.
     #[command(flatten)]
     pub read: ReadArgs,
     /// Where reports go.
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// Options of commands that show what references tell.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct HeapArgs {
+    /// Show what would go away with each row's objects (retained size); reads references, which takes more time and memory
+    #[arg(long)]
+    pub retained: bool,
 }
 
 /// Options of every command that reads objects.

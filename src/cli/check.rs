@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::args::{Check, Inconclusive, Missing, Server};
+use super::args::{Check, HeapArgs, Inconclusive, Missing, Server};
 use super::commands::{in_pool, open, rendered, write};
 use super::config::{self, Output};
 use super::output::{self, OutputFile};
@@ -17,6 +17,7 @@ use crate::gate::baseline::{self, Baseline, Header};
 use crate::gate::values::{Day, Pattern, bytes};
 use crate::gate::{Gate, Growth, Limits, MissingBaseline, Rule, Rules, budget, judge};
 use crate::grouping::Level;
+use crate::heap::HeapWant;
 use crate::input::Want;
 use crate::load;
 use crate::render::{Style, by_name};
@@ -35,9 +36,13 @@ const BASELINE_MAX: u64 = 64 << 20;
 /// With the exit code and what to say.
 pub(super) fn check(args: &Check) -> Result<Outcome, Failure> {
     let rules = rules(args)?;
-    let options = config::options(report::Command::Check, &args.report)?;
+    let options = config::options(report::Command::Check, &args.report, HeapArgs::default())?;
     let output = config::output(report::Command::Check, &args.report.output)?;
     let baseline = args.baseline.as_deref().map(read_baseline).transpose()?.flatten();
+    if let Some(other) = baseline.as_ref().filter(|baseline| baseline.sizes != options.sizes.label()) {
+        let message = format!("{} counts sizes as --sizes {} does: they do not compare", other.called(), other.sizes);
+        return Err(Failure::new(exit::USAGE, safe_name(&message)));
+    }
     let today = rules.groups.iter().any(|rule| rule.expires.is_some()).then(today).transpose()?;
     let inputs = load::expand(&args.files)?;
     let files = open(&output)?;
@@ -64,7 +69,7 @@ pub(super) fn check(args: &Check) -> Result<Outcome, Failure> {
         if status == Status::Inconclusive {
             notes.push("the baseline stays as it is: the verdict is inconclusive".to_owned());
         } else {
-            let header = Header { name: args.name.as_deref(), runtime: args.runtime_version.as_deref() };
+            let header = Header { name: args.name.as_deref(), runtime: args.runtime_version.as_deref(), sizes: options.sizes };
             file.write(baseline::write(&series, &report.findings, &rules.levels(series.runtime), header).as_bytes())?;
         }
     }
@@ -84,8 +89,11 @@ fn judged(args: &Check, inputs: &[load::Candidate], output: &Output, gate: &Gate
     let progress = Watcher::new(output.quiet);
     let frames = config::frames(&args.report.read)?;
     let want = config::want(&[gate.options], &args.report.read, &frames);
-    let mut rules = gate.rules.groups.iter().chain(&gate.rules.assertions);
-    let want = Want { names: want.names || rules.any(|rule| rule.level == Some(Level::Name)), ..want };
+    let rules = gate.rules.groups.iter().chain(&gate.rules.assertions);
+    let by = |level| rules.clone().any(|rule| rule.level == Some(level));
+    let classes = want.heap.is_some_and(|heap| heap.classes) || by(Level::DevTools);
+    let heap = if classes { Some(HeapWant { classes, ..want.heap.unwrap_or_default() }) } else { want.heap };
+    let want = config::limited(Want { names: want.names || by(Level::Name), heap, ..want }, &args.report);
     let series = load::series(inputs, args.order.into(), want, &progress)?;
     drop(progress);
     let skipped = gate.skipped(&series);

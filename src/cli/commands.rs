@@ -2,7 +2,7 @@
 
 use clap::CommandFactory;
 
-use super::args::{Cli, Command, Diff, Order, ReportArgs, Summary, Top, Trend, Verify};
+use super::args::{Cli, Command, Diff, HeapArgs, Order, ReportArgs, Summary, Top, Trend, Verify};
 use super::config::{self, Output};
 use super::output::{self, OutputFile};
 use super::progress::Watcher;
@@ -67,7 +67,7 @@ fn bare(args: &Trend) -> Result<Notes, Failure> {
             "--why tells of growth, which takes several snapshots; for one: heapdiff paths FILE CLASS",
         ));
     }
-    analyse(command, &inputs, (order, args.why), &args.report)
+    analyse(command, &inputs, (order, args.why), (&args.report, args.heap))
 }
 
 fn top(args: &Top) -> Result<Notes, Failure> {
@@ -76,7 +76,7 @@ fn top(args: &Top) -> Result<Notes, Failure> {
         let message = format!("{}: top shows one snapshot, the directory holds {}", safe_name(&args.file), inputs.len());
         return Err(Failure::new(exit::USAGE, message));
     }
-    analyse(report::Command::Top, &inputs, (InputOrder::Given, false), &args.report)
+    analyse(report::Command::Top, &inputs, (InputOrder::Given, false), (&args.report, args.heap))
 }
 
 fn diff(args: &Diff) -> Result<Notes, Failure> {
@@ -84,7 +84,7 @@ fn diff(args: &Diff) -> Result<Notes, Failure> {
     if inputs.len() != 2 {
         return Err(Failure::new(exit::USAGE, "diff compares two snapshots; use trend for directories"));
     }
-    analyse(report::Command::Diff, &inputs, (InputOrder::Given, args.why), &args.report)
+    analyse(report::Command::Diff, &inputs, (InputOrder::Given, args.why), (&args.report, args.heap))
 }
 
 fn trend(args: &Trend) -> Result<Notes, Failure> {
@@ -92,21 +92,21 @@ fn trend(args: &Trend) -> Result<Notes, Failure> {
     if inputs.len() < 2 {
         return Err(Failure::new(exit::USAGE, "trend needs several snapshots; use top for one"));
     }
-    analyse(report::Command::Trend, &inputs, (args.order.into(), args.why), &args.report)
+    analyse(report::Command::Trend, &inputs, (args.order.into(), args.why), (&args.report, args.heap))
 }
 
 fn analyse(
     command: report::Command,
     inputs: &[load::Candidate],
     (order, why): (InputOrder, bool),
-    args: &ReportArgs,
+    (args, heap): (&ReportArgs, HeapArgs),
 ) -> Result<Notes, Failure> {
-    let options = config::options(command, args)?;
+    let options = config::options(command, args, heap)?;
     let output = config::output(command, &args.output)?;
     let frames = config::frames(&args.read)?;
     let stack_options = output.stacks.then(|| config::stack_options(&options, args));
     let every: Vec<&Options> = [&options].into_iter().chain(&stack_options).collect();
-    let want = config::want(&every, &args.read, &frames);
+    let want = config::limited(config::want(&every, &args.read, &frames), args);
     let files = open(&output)?;
     let progress = Watcher::new(output.quiet);
     let (report, of_stacks) = in_pool(output.threads, || -> Result<_, Failure> {

@@ -4,10 +4,11 @@ use std::io::IsTerminal;
 
 use regex::Regex;
 
-use super::args::{Color, OutputArgs, ReadArgs, ReportArgs, SCRIPT_ALIAS};
+use super::args::{Color, HeapArgs, OutputArgs, ReadArgs, ReportArgs, SCRIPT_ALIAS};
 use super::{Failure, exit};
-use crate::analysis::{Options, Sort};
+use crate::analysis::{Options, Sizes, Sort};
 use crate::grouping::Level;
+use crate::heap::{HeapWant, RowsWant};
 use crate::input::Want;
 use crate::render::{Renderer, Style, by_name};
 use crate::report;
@@ -40,20 +41,32 @@ pub struct Output {
 ///
 /// # Errors
 /// A usage error.
-pub fn options(command: report::Command, args: &ReportArgs) -> Result<Options, Failure> {
+pub fn options(command: report::Command, args: &ReportArgs, heap: HeapArgs) -> Result<Options, Failure> {
     let mut by = Vec::new();
     for name in &args.by {
         let name = if name == SCRIPT_ALIAS { Level::Script.label() } else { name };
         by.extend(Level::ALL.iter().filter(|(_, label)| *label == name).map(|&(level, _)| level));
     }
+    let sort = args.sort.as_ref().and_then(|name| Sort::ALL.iter().find(|(_, label)| label == name)).map(|&(sort, _)| sort);
+    if sort == Some(Sort::Retained) && !heap.retained {
+        return Err(Failure::new(exit::USAGE, "--sort retained: goes with --retained"));
+    }
+    if args.allocated_between.is_some()
+        && (heap.retained || args.sizes != Sizes::Recorded.label() || by.contains(&Level::DevTools))
+    {
+        let message = "--allocated-between: does not go with --retained, --sizes owned and --by devtools";
+        return Err(Failure::new(exit::USAGE, message));
+    }
     Ok(Options {
         command,
         by,
         limit: args.limit.unwrap_or(LIMIT),
-        sort: args.sort.as_ref().and_then(|name| Sort::ALL.iter().find(|(_, label)| label == name)).map(|&(sort, _)| sort),
+        sort,
         focus: pattern("focus", &args.focus)?,
         ignore: pattern("ignore", &args.ignore)?,
         kinds: args.kind.clone(),
+        sizes: Sizes::ALL.iter().find(|(_, label)| *label == args.sizes).map(|&(sizes, _)| sizes).unwrap_or_default(),
+        retained: heap.retained,
         allocated_between: args.allocated_between,
     })
 }
@@ -61,7 +74,7 @@ pub fn options(command: report::Command, args: &ReportArgs) -> Result<Options, F
 /// What rows a report of stacks is to show.
 #[must_use]
 pub fn stack_options(options: &Options, args: &ReportArgs) -> Options {
-    let mut options = Options { limit: args.limit.unwrap_or(0), ..options.clone() };
+    let mut options = Options { limit: args.limit.unwrap_or(0), retained: false, ..options.clone() };
     if options.by.is_empty() {
         options.by.push(Level::Stack);
     }
@@ -93,7 +106,7 @@ pub fn frames(args: &ReadArgs) -> Result<Frames, Failure> {
 
 /// What reports of these rows want of every input.
 #[must_use]
-pub fn want<'a>(rows: &[&Options], args: &ReadArgs, frames: &'a Frames) -> Want<'a> {
+pub fn want<'a>(rows: &[&'a Options], args: &ReadArgs, frames: &'a Frames) -> Want<'a> {
     let by = |wanted: fn(&Level) -> bool| rows.iter().any(|rows| rows.by.iter().any(wanted));
     // What grows is shown with where it was allocated.
     let grows =
@@ -111,8 +124,25 @@ pub fn want<'a>(rows: &[&Options], args: &ReadArgs, frames: &'a Frames) -> Want<
         allocated_between: rows.iter().find_map(|rows| rows.allocated_between),
         drop_frames: frames.dropped.as_ref(),
         source_maps: frames.source_maps.as_ref(),
+        heap: rows.iter().find_map(|rows| heap(rows)),
         ..Want::GROUPS
     }
+}
+
+/// The same, within the memory that is allowed.
+#[must_use]
+pub fn limited<'a>(want: Want<'a>, args: &ReportArgs) -> Want<'a> {
+    Want { heap: want.heap.map(|heap| HeapWant { memory_max: args.max_memory, ..heap }), ..want }
+}
+
+/// What is wanted of references; None if rows can do without.
+fn heap(rows: &Options) -> Option<HeapWant<'_>> {
+    let breakdown = rows.command == report::Command::Trend;
+    let retained = rows.retained.then_some(RowsWant { by: &rows.by, breakdown, kinds: &rows.kinds });
+    let (owned, classes) = (rows.sizes == Sizes::Owned, rows.by.contains(&Level::DevTools));
+    let statistics = rows.command == report::Command::Top;
+    let needed = retained.is_some() || owned || classes;
+    needed.then_some(HeapWant { retained, owned, classes, statistics, ..HeapWant::default() })
 }
 
 /// Where the reports of a command go and how they look.

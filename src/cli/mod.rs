@@ -57,6 +57,7 @@ impl Failure {
 
 impl From<crate::error::Error> for Failure {
     fn from(error: crate::error::Error) -> Self {
-        Self::new(exit::INPUT, crate::text::safe_name(&error.to_string()))
+        let code = if error.kind.is_of_resources() { exit::OUTPUT } else { exit::INPUT };
+        Self::new(code, crate::text::safe_name(&error.to_string()))
     }
 }

@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use serde::Deserialize;
 
+use crate::analysis::Sizes;
 use crate::grouping::{Level, Sums, rows};
 use crate::render::line;
 use crate::report::{Finding, TrendVerdict};
@@ -28,6 +29,9 @@ pub struct Baseline {
     pub runtime: Option<String>,
     /// Format of the inputs.
     pub format: String,
+    /// Which sizes count: `self` unless it says otherwise.
+    #[serde(default = "recorded")]
+    pub sizes: String,
     /// Number of snapshots.
     pub snapshots: usize,
     /// Objects and bytes of the last snapshot.
@@ -36,6 +40,10 @@ pub struct Baseline {
     findings: Vec<(String, String, Known)>,
     /// Level, key, objects and bytes of every row of the last snapshot.
     groups: Vec<(String, String, u64, Option<u64>)>,
+}
+
+fn recorded() -> String {
+    Sizes::Recorded.label().to_owned()
 }
 
 /// Verdicts of findings.
@@ -104,6 +112,8 @@ pub struct Header<'a> {
     pub name: Option<&'a str>,
     /// Version of the runtime.
     pub runtime: Option<&'a str>,
+    /// Which sizes count.
+    pub sizes: Sizes,
 }
 
 /// The text of a baseline: the state of a series now, with its rows at some levels.
@@ -118,7 +128,8 @@ pub fn write(series: &Series, findings: &[Finding], levels: &[Level], header: He
     let mut text = format!("{{\"schema\":\"{SCHEMA}\",\"schema_version\":{SCHEMA_VERSION},\n");
     // Writing to text does not fail.
     let _ = writeln!(text, "\"name\":{},\"runtime\":{},", line(&header.name), line(&header.runtime));
-    let _ = writeln!(text, "\"format\":{},\"snapshots\":{},", line(&format), series.inputs.len());
+    let _ = writeln!(text, "\"format\":{},\"sizes\":{},", line(&format), line(&header.sizes.label()));
+    let _ = writeln!(text, "\"snapshots\":{},", series.inputs.len());
     let _ = writeln!(text, "\"total\":{},", line(&last(&Sums::of(series, &every))));
     let raw: BTreeMap<String, &SeriesGroup> = series.groups.iter().map(|group| (group_id(series, group), group)).collect();
     let findings = findings.iter().filter(|finding| !finding.runtime).filter_map(|finding| {

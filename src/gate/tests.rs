@@ -27,6 +27,7 @@ fn series_of(rows: &[Row<'_>], change: impl Fn(usize, &mut Snapshot)) -> Series 
             kind: kind.to_owned(),
             name: name.to_owned(),
             stack: 0,
+            class: String::new(),
             count: counts[i],
             self_size: counts[i] * each,
         };
@@ -53,6 +54,8 @@ fn options() -> Options {
         focus: None,
         ignore: None,
         kinds: Vec::new(),
+        sizes: analysis::Sizes::Recorded,
+        retained: false,
         allocated_between: None,
     }
 }
@@ -324,7 +327,7 @@ fn warm_up_ends_where_steps_become_even() {
 fn a_baseline_is_read_back_and_its_findings_are_known() {
     let (heap, rules, options) = (series(&[LEAK, REST]), rules("[[group]]\nmatch = \"Leaky\"\nmax_growth = 0"), options());
     let report = report_of(&heap, &options);
-    let header = Header { name: Some("main\u{202e}"), runtime: Some("v20") };
+    let header = Header { name: Some("main\u{202e}"), runtime: Some("v20"), sizes: analysis::Sizes::Recorded };
     let text = baseline::write(&heap, &report.findings, &[Level::Class], header);
     assert!(!text.contains('\u{202e}') && text.lines().any(|line| line.starts_with("[\"class\",\"LeakyItem\",280,8960]")));
     let before = Baseline::parse(&text).unwrap_or_else(|error| panic!("{error}"));
@@ -345,7 +348,8 @@ fn growth_counts_from_the_baseline_too() {
     let earlier = series(&[("object", "Cell", &[100], 32), REST_1]);
     let now = series(&[("object", "Cell", &[150], 32), ("object", "New", &[10], 32), REST_1]);
     let options = options();
-    let text = baseline::write(&earlier, &[], &[Level::Class], Header { name: None, runtime: None });
+    let text =
+        baseline::write(&earlier, &[], &[Level::Class], Header { name: None, runtime: None, sizes: analysis::Sizes::Recorded });
     let before = Baseline::parse(&text).unwrap_or_else(|error| panic!("{error}"));
     let with = |budget: &str| {
         let rules = Rules { file: None, ..rules(budget) };

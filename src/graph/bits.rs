@@ -44,6 +44,36 @@ impl Bits {
     }
 }
 
+/// Columns that are not needed any more, for others to be written into: memory that is fresh has to be cleared first, which takes
+/// longer than most of what is done with it.
+#[derive(Debug, Default)]
+pub struct Spare(Vec<Vec<u32>>);
+
+impl Spare {
+    /// Takes in a column.
+    pub fn put(&mut self, column: Vec<u32>) {
+        self.0.push(column);
+    }
+
+    /// An empty column with room for so many values: the smallest spare one that is large enough, or a new one.
+    #[must_use]
+    pub fn take(&mut self, length: usize) -> Vec<u32> {
+        let fits = self.0.iter().enumerate().filter(|(_, column)| column.capacity() >= length);
+        let Some((best, _)) = fits.min_by_key(|(_, column)| column.capacity()) else { return Vec::with_capacity(length) };
+        let mut column = self.0.swap_remove(best);
+        column.clear();
+        column
+    }
+
+    /// A column of equal values.
+    #[must_use]
+    pub fn filled(&mut self, value: u32, length: usize) -> Vec<u32> {
+        let mut column = self.take(length);
+        column.resize(length, value);
+        column
+    }
+}
+
 /// A large column of equal values, to be written and read at random.
 #[must_use]
 pub(crate) fn column<T: Clone>(value: T, length: usize) -> Vec<T> {

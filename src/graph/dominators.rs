@@ -1,11 +1,12 @@
 //! The dominator tree by the semi-NCA algorithm (Georgiadis, Tarjan and Werneck, "Finding Dominators in Practice").
 //!
 //! Nodes are numbered in depth-first order from 1, the root. Of the references to a node, those from smaller numbers bear on its
-//! semi-dominator by their least source only; the others are kept, a list for each target. Numbers rather than ordinals address all
-//! columns: what is next to each other in the walk is next to each other in memory.
+//! semi-dominator by their least source only; the others are kept and then sorted by target, as what is looked up for one source can then
+//! be looked up for many at once: waiting for memory is most of the work. Numbers rather than ordinals address all columns: what is next
+//! to each other in the walk is next to each other in memory.
 
 use super::essential::Rule;
-use super::{Bits, Graph, column, ordinal, reserved};
+use super::{Bits, Graph, Spare, column, ordinal};
 
 /// The dominator tree of a graph. Every node is in it: what nothing leads to hangs off the root.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,27 +28,8 @@ impl Dominators {
     /// that nothing leads to, hangs off the root node by node, and its references count for nobody else.
     #[must_use]
     pub fn new(graph: &Graph) -> Self {
-        let nodes = graph.kind.len();
-        if nodes == 0 {
-            return Self { order: Vec::new(), dominator: Vec::new(), page_nodes: 0, page_rest: Vec::new() };
-        }
-        let mut walk = Walk::new(graph);
-        walk.reach(graph.root, 0);
-        walk.page();
-        walk.rest();
-        let (page_nodes, page_rest) = (walk.page_last as usize - 1, std::mem::take(&mut walk.page_rest));
-        let (mut order, mut dominator) = semi_nca(walk);
-        // Numbers begin with 1, places with 0.
-        order.remove(0);
-        dominator.remove(0);
-        dominator.iter_mut().for_each(|by| *by = by.saturating_sub(1));
-        if order.len() < nodes {
-            let mut reached = Bits::new(nodes);
-            order.iter().for_each(|&node| _ = reached.add(node));
-            order.extend((0..graph.nodes()).filter(|&node| !reached.has(node)));
-            dominator.resize(nodes, 0);
-        }
-        Self { order, dominator, page_nodes, page_rest }
+        let mut spare = Spare::default();
+        Walked::new(graph, &super::essential::pages(graph), &mut spare).dominators(&mut spare)
     }
 
     /// Number of places, which is that of nodes.
@@ -76,9 +58,11 @@ impl Dominators {
     }
 }
 
-/// A depth-first walk. Columns "by number" have an unused entry for number 0.
-struct Walk<'g> {
-    graph: &'g Graph,
+/// A graph after the walk, which is all that dominators are computed of: its edges can be let go. Columns "by number" have an unused entry
+/// for number 0.
+pub struct Walked {
+    /// Nodes of the graph.
+    nodes: usize,
     /// Number of each node, 0 before it is reached; one entry more than there are nodes.
     number: Vec<u32>,
     /// By number: the node.
@@ -89,9 +73,9 @@ struct Walk<'g> {
     semi: Vec<u32>,
     /// By number: the next edge to look at.
     cursor: Vec<u32>,
-    /// By number: the last entry in `cross` of the edges that lead to it.
-    last_cross: Vec<u32>,
-    /// Edges from larger to smaller numbers: the entry before for the same target, and the number of the source.
+    /// By number: how many entries in `cross` lead to it.
+    crossing: Vec<u32>,
+    /// Edges from larger to smaller numbers: target and source.
     cross: Vec<(u32, u32)>,
     /// Numbers up to this belong to pages.
     page_last: u32,
@@ -101,58 +85,142 @@ struct Walk<'g> {
     page_rest_set: Bits,
 }
 
-/// No entry.
-const NONE: u32 = u32::MAX;
+/// A depth-first walk.
+struct Walk<'g> {
+    graph: &'g Graph,
+    walked: Walked,
+}
 
-impl<'g> Walk<'g> {
-    fn new(graph: &'g Graph) -> Self {
+impl Walked {
+    /// Walks over a graph, which needs no names if its [`pages`](super::pages) are known.
+    #[must_use]
+    pub fn new(graph: &Graph, pages: &[u32], spare: &mut Spare) -> Self {
         let nodes = graph.kind.len();
-        let by_number = || {
-            let mut column = reserved(nodes + 1);
+        let mut by_number = || {
+            let mut column = spare.take(nodes + 1);
             column.push(0);
             column
         };
-        Self {
-            graph,
+        let walked = Self {
+            nodes,
+            // The one that is looked up at random, and later written over with another such.
             number: column(0, nodes + 1),
             order: by_number(),
             parent: by_number(),
             semi: by_number(),
             cursor: by_number(),
-            last_cross: by_number(),
+            crossing: by_number(),
             cross: Vec::new(),
             page_last: 1,
             page_rest: Vec::new(),
             page_rest_set: Bits::default(),
+        };
+        let mut walk = Walk { graph, walked };
+        if nodes > 0 {
+            walk.reach(graph.root, 0);
+            walk.page(pages);
+            walk.rest();
         }
+        walk.walked
     }
 
+    /// The dominator tree.
+    #[must_use]
+    pub fn dominators(mut self, spare: &mut Spare) -> Dominators {
+        let nodes = self.nodes;
+        let page_rest = std::mem::take(&mut self.page_rest);
+        if nodes == 0 {
+            return Dominators { order: Vec::new(), dominator: Vec::new(), page_nodes: 0, page_rest };
+        }
+        let page_nodes = self.page_last as usize - 1;
+        let (mut order, mut dominator) = self.semi_nca(spare);
+        // Numbers begin with 1, places with 0.
+        order.remove(0);
+        dominator.remove(0);
+        dominator.iter_mut().for_each(|by| *by = by.saturating_sub(1));
+        if order.len() < nodes {
+            let mut reached = Bits::new(nodes);
+            order.iter().for_each(|&node| _ = reached.add(node));
+            order.extend((0..ordinal(nodes)).filter(|&node| !reached.has(node)));
+            dominator.resize(nodes, 0);
+        }
+        Dominators { order, dominator, page_nodes, page_rest }
+    }
+
+    /// By number: the nodes, and the number of each one's dominator.
+    fn semi_nca(self, spare: &mut Spare) -> (Vec<u32>, Vec<u32>) {
+        let Self { number, order, parent, mut semi, cursor, crossing, cross, .. } = self;
+        let (sources, sources_end) = by_target(&cross, crossing, spare);
+        drop(cross);
+        // What is not needed any more holds what is.
+        let mut ancestor = number;
+        ancestor.clear();
+        ancestor.extend_from_slice(&parent);
+        let mut forest = Forest { ancestor, label: cursor, path: Vec::new() };
+        for number in (2..ordinal(parent.len())).rev() {
+            let entries = sources_end[number as usize - 1] as usize..sources_end[number as usize] as usize;
+            let least = forest.least_of(&sources[entries], number).min(semi[number as usize]);
+            semi[number as usize] = least;
+            forest.label[number as usize] = least;
+        }
+        let mut dominator = parent;
+        for number in 2..dominator.len() {
+            let mut by = dominator[number];
+            while by > semi[number] {
+                by = dominator[by as usize];
+            }
+            dominator[number] = by;
+        }
+        let Forest { ancestor, label, .. } = forest;
+        [sources, sources_end, ancestor, label, semi].into_iter().for_each(|column| spare.put(column));
+        (order, dominator)
+    }
+}
+
+/// The sources of edges by target, and where those of each target end. `crossing` are the numbers of edges by target.
+fn by_target(cross: &[(u32, u32)], crossing: Vec<u32>, spare: &mut Spare) -> (Vec<u32>, Vec<u32>) {
+    let mut end = crossing;
+    let mut sum = 0;
+    for count in &mut end {
+        // Edge numbers fit 32 bits.
+        sum += std::mem::replace(count, sum);
+    }
+    let mut sources = spare.filled(0, cross.len());
+    for &(target, source) in cross {
+        let place = &mut end[target as usize];
+        sources[*place as usize] = source;
+        *place += 1;
+    }
+    (sources, end)
+}
+
+impl Walk<'_> {
     /// Walks over pages, which comes first: references from elsewhere into a page do not count.
-    fn page(&mut self) {
+    fn page(&mut self, starts: &[u32]) {
         let graph = self.graph;
-        for start in super::essential::pages(graph) {
+        for &start in starts {
             self.walk::<true>(start, 1);
             if start == graph.root {
-                self.page_rest.push(start);
+                self.walked.page_rest.push(start);
             }
         }
-        self.page_last = ordinal(self.order.len()) - 1;
+        self.walked.page_last = ordinal(self.walked.order.len()) - 1;
         self.spread_pages();
     }
 
     /// Finds what belongs to a page because of references that are strong, but not essential.
     fn spread_pages(&mut self) {
         let graph = self.graph;
-        let mut waiting = std::mem::take(&mut self.page_rest);
+        let mut waiting = std::mem::take(&mut self.walked.page_rest);
         if waiting.is_empty() {
             return;
         }
-        self.page_rest_set = Bits::new(graph.kind.len());
+        self.walked.page_rest_set = Bits::new(graph.kind.len());
         while let Some(node) = waiting.pop() {
-            if self.number[node as usize] > 1 || !self.page_rest_set.add(node) {
+            if self.walked.number[node as usize] > 1 || !self.walked.page_rest_set.add(node) {
                 continue;
             }
-            self.page_rest.push(node);
+            self.walked.page_rest.push(node);
             let strong = graph.edge_range(node).filter(|&edge| Rule::is_strong(graph.edge_kind[edge]));
             waiting.extend(strong.map(|edge| graph.to_node[edge]));
         }
@@ -169,19 +237,19 @@ impl<'g> Walk<'g> {
     /// Gives a node the next number.
     #[inline]
     fn reach(&mut self, node: u32, from: u32) -> u32 {
-        let number = ordinal(self.order.len());
-        self.number[node as usize] = number;
-        self.order.push(node);
-        self.parent.push(from);
-        self.semi.push(from);
-        self.cursor.push(self.graph.first_edge[node as usize]);
-        self.last_cross.push(NONE);
+        let number = ordinal(self.walked.order.len());
+        self.walked.number[node as usize] = number;
+        self.walked.order.push(node);
+        self.walked.parent.push(from);
+        self.walked.semi.push(from);
+        self.walked.cursor.push(self.graph.first_edge[node as usize]);
+        self.walked.crossing.push(0);
         number
     }
 
     /// Walks over a node and all that it leads to, as far as it has no number yet.
     fn walk<const PAGE: bool>(&mut self, node: u32, parent: u32) {
-        if self.number[node as usize] == 0 {
+        if self.walked.number[node as usize] == 0 {
             let top = self.reach(node, parent);
             self.descend_from::<PAGE>(top);
         }
@@ -193,7 +261,7 @@ impl<'g> Walk<'g> {
             match self.descend::<PAGE>(at) {
                 Some(child) => at = child,
                 None if at == top => return,
-                None => at = self.parent[at as usize],
+                None => at = self.walked.parent[at as usize],
             }
         }
     }
@@ -202,60 +270,59 @@ impl<'g> Walk<'g> {
     #[inline]
     fn descend<const PAGE: bool>(&mut self, at: u32) -> Option<u32> {
         let graph = self.graph;
-        let node = self.order[at as usize];
-        let begin = self.cursor[at as usize] as usize;
+        let node = self.walked.order[at as usize];
+        let begin = self.walked.cursor[at as usize] as usize;
         let end = graph.first_edge[node as usize + 1] as usize;
         let rule = Rule::new(graph, node);
-        let outside = !PAGE && at != 1 && !self.page_rest_set.has(node);
+        let outside = !PAGE && at != 1 && !self.walked.page_rest_set.has(node);
         let edges = graph.to_node[begin..end].iter().zip(&graph.edge_kind[begin..end]);
         for (edge, (&to, &kind)) in (begin..end).zip(edges) {
             if !rule.counts(to, kind) {
                 if PAGE && Rule::is_strong(kind) && to != node {
-                    self.page_rest.push(to);
+                    self.walked.page_rest.push(to);
                 }
                 continue;
             }
-            let number = self.number[to as usize];
-            if !PAGE && outside && (number > 1 && number <= self.page_last || self.page_rest_set.has(to)) {
+            let number = self.walked.number[to as usize];
+            if !PAGE && outside && (number > 1 && number <= self.walked.page_last || self.walked.page_rest_set.has(to)) {
                 continue;
             }
             if number == 0 {
                 // Edge numbers fit 32 bits.
-                self.cursor[at as usize] = ordinal(edge + 1);
+                self.walked.cursor[at as usize] = ordinal(edge + 1);
                 return Some(self.reach(to, at));
             }
             if number > at {
-                let semi = &mut self.semi[number as usize];
+                let semi = &mut self.walked.semi[number as usize];
                 *semi = at.min(*semi);
             } else if number == 1 {
                 // Nothing dominates the root, but what it leads to belongs to the page.
                 if PAGE {
-                    self.page_rest.push(to);
+                    self.walked.page_rest.push(to);
                 }
             } else {
-                let last = &mut self.last_cross[number as usize];
-                self.cross.push((*last, at));
-                *last = ordinal(self.cross.len() - 1);
+                self.walked.crossing[number as usize] += 1;
+                self.walked.cross.push((number, at));
             }
         }
-        self.cursor[at as usize] = ordinal(end);
+        self.walked.cursor[at as usize] = ordinal(end);
         None
     }
 
     /// The nodes without a number to which no essential edge leads.
     fn orphans(&self) -> Vec<u32> {
         let graph = self.graph;
-        if self.order.len() > graph.kind.len() {
+        if self.walked.order.len() > graph.kind.len() {
             return Vec::new();
         }
-        let unreached = || (0..graph.nodes()).filter(|&node| self.number[node as usize] == 0);
+        let unreached = || (0..graph.nodes()).filter(|&node| self.walked.number[node as usize] == 0);
         let mut led_to = Bits::new(graph.kind.len());
         for node in unreached() {
             let rule = Rule::new(graph, node);
-            let outside = !self.page_rest_set.has(node);
+            let outside = !self.walked.page_rest_set.has(node);
             for edge in graph.edge_range(node) {
                 let to = graph.to_node[edge];
-                if rule.counts(to, graph.edge_kind[edge]) && !(outside && self.page_rest_set.has(to)) {
+                if rule.counts(to, graph.edge_kind[edge]) && !(outside && self.walked.page_rest_set.has(to)) {
                     led_to.add(to);
                 }
             }
@@ -264,35 +331,8 @@ impl<'g> Walk<'g> {
     }
 }
 
-/// From a walk, by number: the nodes, and the number of each one's dominator.
-fn semi_nca(walk: Walk<'_>) -> (Vec<u32>, Vec<u32>) {
-    let Walk { number, order, parent, mut semi, cursor, last_cross, cross, .. } = walk;
-    // What is not needed any more holds what is.
-    let mut ancestor = number;
-    ancestor.truncate(parent.len());
-    ancestor.copy_from_slice(&parent);
-    let mut forest = Forest { ancestor, label: cursor, path: Vec::new() };
-    for number in (2..ordinal(parent.len())).rev() {
-        let mut least = semi[number as usize];
-        let mut entry = last_cross[number as usize];
-        while let Some(&(before, source)) = cross.get(entry as usize) {
-            least = least.min(forest.least(source, number));
-            entry = before;
-        }
-        semi[number as usize] = least;
-        forest.label[number as usize] = least;
-    }
-    drop((forest, cross, last_cross));
-    let mut dominator = parent;
-    for number in 2..dominator.len() {
-        let mut by = dominator[number];
-        while by > semi[number] {
-            by = dominator[by as usize];
-        }
-        dominator[number] = by;
-    }
-    (order, dominator)
-}
+/// Sources that are looked up at once.
+const AT_ONCE: usize = 32;
 
 /// Least semi-dominators along paths of the walk's tree, with path compression.
 struct Forest {
@@ -304,8 +344,24 @@ struct Forest {
 }
 
 impl Forest {
-    /// The least semi-dominator on the path from `above` (not itself; of all larger numbers it is known) down to `number`.
+    /// The least semi-dominator on the paths from `above` (not itself; of all larger numbers it is known) down to the sources.
     #[inline]
+    fn least_of(&mut self, sources: &[u32], above: u32) -> u32 {
+        let mut least = u32::MAX;
+        for sources in sources.chunks(AT_ONCE) {
+            // Nothing here waits for anything else here.
+            let mut known = [(0, 0); AT_ONCE];
+            for (known, &source) in known.iter_mut().zip(sources) {
+                *known = (self.ancestor[source as usize], self.label[source as usize]);
+            }
+            for (&(ancestor, label), &source) in known.iter().zip(sources) {
+                least = least.min(if ancestor <= above { label } else { self.least(source, above) });
+            }
+        }
+        least
+    }
+
+    /// The same for one source.
     fn least(&mut self, number: u32, above: u32) -> u32 {
         if self.ancestor[number as usize] > above {
             self.compress(number, above);

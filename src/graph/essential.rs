@@ -43,7 +43,11 @@ impl Rule {
 }
 
 /// The nodes that pages begin with: what the root's shortcuts lead to, and its documents.
-pub(super) fn pages(graph: &Graph) -> Vec<u32> {
+#[must_use]
+pub fn pages(graph: &Graph) -> Vec<u32> {
+    if graph.kind.is_empty() {
+        return Vec::new();
+    }
     let is_page = |kind: EdgeKind, node: u32| match kind {
         EdgeKind::Shortcut => true,
         EdgeKind::Element => graph.kind_of(node) == NodeKind::Synthetic && graph.name_of(node) == DOM_TREES,

@@ -17,13 +17,14 @@ mod retained;
 pub(crate) mod tests;
 mod wide;
 
-pub use bits::Bits;
+pub use bits::{Bits, Spare};
 pub(crate) use bits::{column, reserved};
 pub use devtools::detached::Detachedness;
 pub use devtools::keys::{ClassKey, Keys, devtools_keys};
 pub use devtools::owned::owned_sizes;
-pub use dominators::Dominators;
-pub use retained::{retained_by_group, retained_sizes};
+pub use dominators::{Dominators, Walked};
+pub use essential::pages;
+pub use retained::{Children, retained_by_group, retained_sizes, retained_sizes_in};
 pub use wide::Wide;
 pub(crate) use wide::halves;
 
@@ -147,6 +148,12 @@ impl NodeKinds {
         Ok(Self { names, kinds })
     }
 
+    /// The same for a format that the rules for V8's types are not about. There must be no more than 256.
+    #[must_use]
+    pub(crate) fn without_rules(names: Vec<String>) -> Self {
+        Self { names, kinds: [NodeKind::Other; 256] }
+    }
+
     /// What a type's number means to the rules.
     #[must_use]
     pub fn of(&self, number: u8) -> NodeKind {
@@ -208,7 +215,8 @@ pub struct Graph {
     pub trace: Vec<u32>,
     /// Number of the first edge of each node, and behind the last node the number of edges.
     pub first_edge: Vec<u32>,
-    /// [`EdgeKind`] of each edge, as its number; [`Graph::FROM_TABLE`] is added where it leads from a WeakMap's table to a value.
+    /// [`EdgeKind`] of each edge, as its number in the lower three bits; [`Graph::FROM_TABLE`] is added where it leads from a WeakMap's
+    /// table to a value, [`Graph::ELEMENTS`] in a graph without names of edges where it leads to an array's elements.
     pub edge_kind: Vec<u8>,
     /// String index of each edge's name, or its number where [`EdgeKind::numbered`].
     pub edge_name: Vec<u32>,
@@ -242,8 +250,20 @@ pub struct Edge {
 impl Graph {
     /// Marks edges from the table of a WeakMap to a value. The value lives as long as its key, from which an edge leads to it, too.
     pub const FROM_TABLE: u8 = 1 << 7;
+    /// Marks internal edges named `elements`, in a graph without names of edges.
+    pub const ELEMENTS: u8 = 1 << 6;
 
-    /// Puts [`Self::FROM_TABLE`] where it belongs.
+    /// Puts [`Self::FROM_TABLE`] where it belongs, among edges that are known to speak of WeakMap entries: number and name of each.
+    pub(crate) fn mark_noted(&mut self, noted: &[(u32, u32)]) {
+        for &(edge, name) in noted {
+            let source = self.first_edge.partition_point(|&begin| begin <= edge).saturating_sub(1);
+            if self.ephemeron(name).is_some_and(|ephemeron| ephemeron.table == self.id.get(ordinal(source))) {
+                self.edge_kind[edge as usize] |= Self::FROM_TABLE;
+            }
+        }
+    }
+
+    /// Puts [`Self::FROM_TABLE`] where it belongs, by the names of edges.
     pub(crate) fn mark_tables(&mut self) {
         let Some(last) = self.ephemerons.last() else { return };
         let mut named = Bits::new(last.name as usize + 1);
@@ -310,6 +330,22 @@ impl Graph {
         self.edge_name = Vec::new();
     }
 
+    /// Gives the memory back of all that dominators and retained sizes do not need, once the [`pages`] are known: names, ids, stacks
+    /// and places.
+    pub fn drop_names(&mut self, spare: &mut Spare) {
+        self.drop_edge_names();
+        self.located = Vec::new();
+        spare.put(std::mem::take(&mut self.name));
+        spare.put(std::mem::take(&mut self.trace));
+        std::mem::take(&mut self.id).give(spare);
+    }
+
+    /// Gives the memory back of all edges, and of what else only walks need.
+    pub fn drop_edges(&mut self, spare: &mut Spare) {
+        (self.kind, self.edge_kind, self.first_edge) = Default::default();
+        spare.put(std::mem::take(&mut self.to_node));
+    }
+
     /// The edges of a node, in the order of the file.
     pub fn edges(&self, node: u32) -> impl Iterator<Item = Edge> + '_ {
         self.edge_range(node).map(|number| self.edge(number))
@@ -349,12 +385,32 @@ pub const RECORDS_MAX: u64 = u32::MAX as u64 - 2;
 
 /// Bytes that a graph of so many nodes and edges takes at most, with what is computed of it.
 ///
-/// A node: its type, detachedness and stack (6), name (4), first edge (4), id and self size (8, and 8 more for the few pages
-/// where they pass 32 bits), place (8); and for dominators and sizes 32. An edge: type, name and target (9), and 12 while
-/// dominators are computed.
+/// Most while dominators are computed. A node: type (1), first edge, size and group (12), and six columns of the walk (24), of which
+/// names, ids and the like, which are let go before, take less. An edge: type and target (5), and where it is the second to lead to its
+/// target an entry of a list (8).
 #[must_use]
 pub fn memory_needed(nodes: u64, edges: u64) -> u64 {
-    nodes.saturating_mul(62).saturating_add(edges.saturating_mul(21)).saturating_add(16 << 20)
+    nodes.saturating_mul(40).saturating_add(edges.saturating_mul(13)).saturating_add(16 << 20)
+}
+
+/// What is wanted of a graph beside nodes and edges.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct GraphWant {
+    /// Allocation stacks, where there are any.
+    pub traces: bool,
+    /// Where constructors and functions are written down.
+    pub places: bool,
+    /// Names of edges may be left out, but for what [`Graph::FROM_TABLE`] and [`Graph::ELEMENTS`] tell.
+    pub bare: bool,
+    /// Bytes that the graph may take with what is computed of it; checked against the header before anything is taken.
+    pub memory_max: Option<u64>,
+}
+
+impl GraphWant {
+    /// What a reader of the file's header has to know.
+    pub(crate) fn of_header(self) -> crate::input::Want<'static> {
+        crate::input::Want { stacks: self.traces, ..crate::input::Want::GROUPS }
+    }
 }
 
 /// Checks a graph's announced size before memory is taken.

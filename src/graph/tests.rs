@@ -403,7 +403,7 @@ fn what_does_not_fit_is_refused_with_a_sentence() {
     let needed = memory_needed(1_000_000, 3_000_000);
     assert!(check_size(1_000_000, 3_000_000, Some(needed)).is_ok());
     let error = check_size(1_000_000, 3_000_000, Some(needed - 1)).unwrap_err().to_string();
-    assert!(error.starts_with("needs about ") && error.contains("more than the limit of "), "{error}");
+    assert!(error.starts_with("its references need about ") && error.contains("--max-memory"), "{error}");
     let error = check_size(1, 5_000_000_000, None).unwrap_err().to_string();
     assert_eq!(error, "5,000,000,000 edges; a graph holds at most 4,294,967,293");
     assert!(matches!(check_size(u64::MAX, u64::MAX, Some(1)), Err(ErrorKind::TooLarge(_))));

@@ -1,6 +1,6 @@
 //! Columns of 64-bit numbers that are nearly always below 2^32.
 
-use super::reserved;
+use super::Spare;
 
 /// A column of numbers in two halves. The upper half takes no memory as long as all numbers are below 2^32, and little if few are
 /// not: pages of it that hold only zeros are never written to.
@@ -64,13 +64,19 @@ impl Wide {
         self.high[at] = high;
     }
 
+    /// Gives the memory to others.
+    pub(super) fn give(self, spare: &mut Spare) {
+        spare.put(self.low);
+        spare.put(self.high);
+    }
+
     /// The numbers at these places.
     #[must_use]
-    pub fn picked(&self, places: &[u32]) -> Self {
-        let pick = |half: &Vec<u32>| match half.len() {
+    pub fn picked(&self, places: &[u32], spare: &mut Spare) -> Self {
+        let mut pick = |half: &Vec<u32>| match half.len() {
             0 => Vec::new(),
             length => {
-                let mut picked = reserved(length);
+                let mut picked = spare.take(length);
                 picked.extend(places.iter().map(|&place| half[place as usize]));
                 picked
             }
@@ -82,6 +88,24 @@ impl Wide {
     pub fn iter(&self) -> impl Iterator<Item = u64> + '_ {
         let high = self.high.iter().copied().chain(std::iter::repeat(0));
         self.low.iter().zip(high).map(|(&low, high)| u64::from(low) | u64::from(high) << 32)
+    }
+}
+
+impl FromIterator<u64> for Wide {
+    fn from_iter<I: IntoIterator<Item = u64>>(numbers: I) -> Self {
+        let mut wide = Self::default();
+        for number in numbers {
+            let (low, high) = halves(number);
+            if high != 0 {
+                wide.high.resize(wide.low.len(), 0);
+                wide.high.push(high);
+            }
+            wide.low.push(low);
+        }
+        if !wide.high.is_empty() {
+            wide.high.resize(wide.low.len(), 0);
+        }
+        wide
     }
 }
 

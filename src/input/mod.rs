@@ -1,6 +1,7 @@
 //! Input formats: one file (or folder) each, chosen by content.
 
 use crate::error::ErrorKind;
+use crate::heap::{Heap, HeapWant};
 use crate::identity::Identify;
 use crate::snapshot::{Runtime, Snapshot};
 use crate::source::Source;
@@ -37,6 +38,13 @@ pub trait InputFormat: Sync {
     /// # Errors
     /// If the input is not a whole, consistent snapshot of this format.
     fn read(&self, source: &mut Source, want: Want<'_>) -> Result<Snapshot, ErrorKind>;
+    /// Reads a snapshot with its graph.
+    ///
+    /// # Errors
+    /// As [`InputFormat::read`]; if the format has no references, or not those that are needed; and if there is not enough memory.
+    fn read_heap(&self, _: &mut Source, _: Want<'_>, heap: HeapWant<'_>) -> Result<Heap, ErrorKind> {
+        Err(heap.refused(&format!("a file of format {} holds no references between objects", self.name())))
+    }
 }
 
 /// Whether content is of a format.
@@ -74,6 +82,8 @@ pub struct Want<'a> {
     pub drop_frames: Option<&'a DropFrames>,
     /// Where the frames of bundled and minified scripts stand in their sources.
     pub source_maps: Option<&'a SourceMaps>,
+    /// What only references tell; None reads none.
+    pub heap: Option<HeapWant<'a>>,
 }
 
 /// A range of time from the beginning of a recording, its beginning excluded.
@@ -97,6 +107,7 @@ impl Want<'_> {
         types: true,
         allocated_between: None,
         drop_frames: None,
+        heap: None,
         source_maps: None,
     };
 }
@@ -138,17 +149,34 @@ pub(crate) fn is_known(head: &[u8]) -> bool {
 /// # Errors
 /// If no format recognizes it, the reader refuses it, or the file changed meanwhile.
 pub fn read(source: &mut Source, want: Want<'_>) -> Result<Snapshot, ErrorKind> {
-    let result = match format_of(source.head()) {
-        Ok(format) if want.allocated_between.is_some() && format.name() != v8::NAME => {
-            Err(ErrorKind::Unrecognized("it does not tell when objects were allocated: only recordings of V8 do".to_owned()))
+    let refused = |sentence: &str| Err(ErrorKind::Unrecognized(sentence.to_owned()));
+    let result = format_of(source.head()).map_err(ErrorKind::Unrecognized).and_then(|format| match want.heap {
+        _ if want.allocated_between.is_some() && format.name() != v8::NAME => {
+            refused("it does not tell when objects were allocated: only recordings of V8 do")
         }
-        Ok(format) => format.read(source, want),
-        Err(what) => Err(ErrorKind::Unrecognized(what)),
-    };
+        None => format.read(source, want).map(|mut snapshot| {
+            snapshot.settle(want.source_maps, want.drop_frames);
+            snapshot
+        }),
+        Some(heap) => format.read_heap(source, want, heap).map(|read| read.finish(want, heap)),
+    });
     // A changed file explains any error better than the error does.
     source.unchanged()?;
     let mut snapshot = result?;
     snapshot.file_bytes = source.file_bytes();
-    snapshot.settle(want.source_maps, want.drop_frames);
     Ok(snapshot)
+}
+
+/// Reads a snapshot with its graph, of whatever format the content shows. Strings may be looked up in the file's map for as long as
+/// the graph lives: ask [`Source::unchanged`] before a result is used.
+///
+/// # Errors
+/// As [`read`], and if the format has no references.
+pub fn read_heap(source: &mut Source, want: Want<'_>, heap: HeapWant<'_>) -> Result<Heap, ErrorKind> {
+    let result =
+        format_of(source.head()).map_err(ErrorKind::Unrecognized).and_then(|format| format.read_heap(source, want, heap));
+    source.unchanged()?;
+    let mut heap = result?;
+    heap.snapshot.file_bytes = source.file_bytes();
+    Ok(heap)
 }

@@ -164,10 +164,8 @@ impl Sheet {
     }
 
     fn write_rest(&self, record: &'static str, part_of: &str, shown: &Shown, out: &mut dyn Write) -> io::Result<()> {
-        if shown.of <= shown.groups {
-            return Ok(());
-        }
-        write_record(&self.record(record, part_of, &others(shown), &shown.rest, None), out)
+        let Some(others) = others(shown) else { return Ok(()) };
+        write_record(&self.record(record, part_of, &others, &shown.rest, None), out)
     }
 
     fn record<'a>(

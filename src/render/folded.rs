@@ -34,7 +34,7 @@ impl Renderer for Folded {
         }
         let rest = &report.shown.rest;
         if report.shown.of > report.shown.groups {
-            write_line(&[frame(&others(&report.shown))], values(&rest.count, &rest.self_size), out)?;
+            write_line(&[frame(&others(&report.shown).unwrap_or_default())], values(&rest.count, &rest.self_size), out)?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::{Renderer, Style, json};
-use crate::report::{Command, Grouping, Report, Shown, Tool, Totals, Verdict};
+use crate::report::{Command, Grouping, Report, Shown, Statistics, Tool, Totals, Verdict};
 
 /// `--format ndjson`.
 pub(super) struct NdJson;
@@ -27,6 +27,8 @@ struct Summary<'a> {
     command: Command,
     grouping: &'a Grouping,
     totals: &'a Totals,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    statistics: Option<&'a Statistics>,
     shown: &'a Shown,
     verdict: &'a Option<Verdict>,
 }
@@ -50,6 +52,7 @@ impl Renderer for NdJson {
             command: report.command,
             grouping: &report.grouping,
             totals: &report.totals,
+            statistics: report.statistics.as_ref(),
             shown: &report.shown,
             verdict: &report.verdict,
         };

@@ -64,11 +64,12 @@ pub(super) fn label<'a>(kind: &str, name: &'a str) -> Cow<'a, str> {
     }
 }
 
-/// How many rows are not shown.
-pub(super) fn others(shown: &Shown) -> String {
+/// What stands for the rows that are not shown, or for objects that have none; None if that is nothing.
+pub(super) fn others(shown: &Shown) -> Option<String> {
     match shown.of.saturating_sub(shown.groups) {
-        1 => "[1 other]".to_owned(),
-        n => format!("[{} others]", text::count(super::number(n))),
+        0 => shown.rest.count.iter().any(|&count| count > 0).then(|| "[no row]".to_owned()),
+        1 => Some("[1 other]".to_owned()),
+        n => Some(format!("[{} others]", text::count(super::number(n)))),
     }
 }
 
@@ -88,8 +89,8 @@ fn push_group<'a>(rows: &mut Vec<Row<'a>>, group: &'a Group, role: Role, depth: 
 }
 
 fn push_rest<'a>(rows: &mut Vec<Row<'a>>, shown: &'a Shown, depth: usize) {
-    if shown.of > shown.groups {
-        rows.push(Row { role: Role::Rest, depth, label: others(shown).into(), sums: Cow::Borrowed(&shown.rest), group: None });
+    if let Some(others) = others(shown) {
+        rows.push(Row { role: Role::Rest, depth, label: others.into(), sums: Cow::Borrowed(&shown.rest), group: None });
     }
 }
 

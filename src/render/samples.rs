@@ -79,6 +79,7 @@ fn report(command: Command, inputs: Vec<Input>, groups: Vec<Group>, shown: Shown
         grouping: Grouping { by: vec!["class".to_owned()], sizes: "self", allocated_between: None },
         inputs,
         totals,
+        statistics: None,
         groups,
         parents: Vec::new(),
         findings: Vec::new(),

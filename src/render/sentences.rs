@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::grid::{INFLATES, RUNTIME, keeps_growing};
 use super::{Style, findings, number, rows};
-use crate::report::{Command, Finding, Input, OrderBy, Report};
+use crate::report::{Command, Finding, Input, OrderBy, Report, Statistics};
 use crate::stacks::Frame;
 use crate::text;
 
@@ -25,8 +25,31 @@ pub(super) fn header(report: &Report, style: &Style) -> Vec<String> {
         (Command::Diff, [before, after]) => pair(before, after, style),
         (Command::Trend, inputs) => series(report, inputs, style),
         (Command::Check, inputs @ [_, _, ..]) => series(report, inputs, style),
-        (_, inputs) => inputs.iter().flat_map(|input| single(input, style)).collect(),
+        (_, inputs) => {
+            let mut lines: Vec<String> = inputs.iter().flat_map(|input| single(input, style)).collect();
+            lines.extend(report.statistics.iter().flat_map(|statistics| parts(statistics, style)));
+            lines
+        }
     }
+}
+
+/// Bytes by what they are for.
+fn parts(statistics: &Statistics, style: &Style) -> Vec<String> {
+    let Statistics { code, strings, js_arrays, typed_arrays, system, other_js, other_native, .. } = *statistics;
+    let parts = [
+        ("code", code),
+        ("strings", strings),
+        ("JS arrays", js_arrays),
+        ("typed arrays", typed_arrays),
+        ("system", system),
+        ("other JS", other_js),
+        ("other native", other_native),
+    ];
+    let told: Vec<String> = parts.into_iter().map(|(name, bytes)| format!("{name} {}", style.size(bytes))).collect();
+    let last = told.len() - 1;
+    let pieces: Vec<String> =
+        told.into_iter().enumerate().map(|(i, part)| if i == last { part } else { format!("{part},") }).collect();
+    text::wrap(pieces.iter().map(String::as_str), style.width, 0)
 }
 
 fn objects(input: &Input) -> String {

@@ -9,8 +9,8 @@ use heapdiff::graph::devtools::distance::distances;
 use heapdiff::graph::devtools::interfaces::Interfaces;
 use heapdiff::graph::devtools::rows::rows;
 use heapdiff::graph::devtools::statistics::Statistics;
-use heapdiff::graph::{Detachedness, Dominators, Graph, Keys, Wide, devtools_keys, owned_sizes, retained_sizes};
-use heapdiff::input::v8::{GraphWant, read_graph};
+use heapdiff::graph::{Detachedness, Dominators, Graph, GraphWant, Keys, Wide, devtools_keys, owned_sizes, retained_sizes};
+use heapdiff::input::v8::read_graph;
 use heapdiff::source::Source;
 use serde_json::Value;
 

@@ -1,14 +1,14 @@
 //! The reader of graphs against a plain one, on whole and on broken files.
 
 use heapdiff::error::ErrorKind;
-use heapdiff::graph::{Dominators, Graph};
-use heapdiff::input::v8::{GraphWant, read_graph};
+use heapdiff::graph::{Dominators, EdgeKind, Graph, GraphWant};
+use heapdiff::input::v8::read_graph;
 use heapdiff::source::Source;
 
 use crate::support::oracle::{self, Reference};
 use crate::support::{Rng, VALID, corpus, folder, names_section_and_offset, put, text};
 
-const ALL: GraphWant = GraphWant { traces: true, places: true, memory_max: None };
+const ALL: GraphWant = GraphWant { traces: true, places: true, bare: false, memory_max: None };
 
 fn read(path: &str) -> Result<Graph, ErrorKind> {
     read_graph(&mut Source::open(path)?, ALL)
@@ -211,4 +211,41 @@ fn what_is_too_large_is_refused_before_memory_is_taken() {
             assert!(matches!(error, ErrorKind::TooLarge(_)) || !too_large, "{error}");
         }
     }
+}
+
+/// A root, two tables, a key and its value. The second table has an edge that speaks of the first one.
+const EPHEMERONS: &str = r#"{"snapshot":{"meta":{"node_fields":["type","name","id","self_size","edge_count"],
+"node_types":[["hidden","array","object","synthetic"],"string","number","number","number"],
+"edge_fields":["type","name_or_index","to_node"],"edge_types":[["context","element","property","internal","hidden","shortcut","weak"],
+"string_or_number","node"]},"node_count":5,"edge_count":6},
+"nodes":[3,0,1,0,3,1,1,3,8,1,1,1,5,8,1,2,2,7,8,1,2,3,9,8,0],
+"edges":[1,0,5,1,1,10,1,2,15,3,4,20,3,4,20,3,5,20],
+"strings":["","table","K","V",
+"1 / part of key (K @7) -> value (V @9) pair in WeakMap (table @3)",
+"2 / part of key (K @7) -> value (V @9) pair in WeakMap (table @3)"]}"#;
+
+#[test]
+fn without_names_of_edges_what_they_tell_is_kept() {
+    let (mut tables, mut elements) = (0, 0);
+    let folder = folder();
+    let mut files = vec![put(folder.path(), "ephemerons", EPHEMERONS.as_bytes())];
+    for name in ["isolates/mr06-s3", "isolates/ivm-node24-track-s3", "isolates/mr0141-s3", "bun/s3"] {
+        files.push(text(&corpus(&format!("{name}.heapsnapshot"))));
+    }
+    for path in files {
+        let read = |bare| read_graph(&mut Source::open(&path).unwrap(), GraphWant { bare, ..ALL }).unwrap();
+        let (named, bare) = (read(false), read(true));
+        assert!(bare.edge_name.is_empty() && bare.to_node == named.to_node, "{path}");
+        for edge in 0..named.to_node.len() {
+            let is_elements =
+                named.edge(edge).kind == EdgeKind::Internal && named.strings.get(named.edge_name[edge]) == "elements";
+            let expected = named.edge_kind[edge] | if is_elements { Graph::ELEMENTS } else { 0 };
+            assert_eq!(bare.edge_kind[edge], expected, "edge {edge} of {path}");
+            tables += u32::from(expected & Graph::FROM_TABLE != 0);
+            elements += u32::from(is_elements);
+        }
+    }
+    assert!(elements > 0);
+    // The value's edge from the table, and not that from the key, nor that of another table.
+    assert_eq!(tables, 1);
 }

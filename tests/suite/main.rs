@@ -10,6 +10,7 @@ mod formats;
 mod golden;
 mod graph;
 mod graph_reader;
+mod heap;
 mod identities;
 mod meliae;
 mod mutation;

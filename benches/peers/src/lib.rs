@@ -1,6 +1,7 @@
 //! What the peers share: how they open a file, and the line they print so that their results can be compared.
 
 use std::error::Error;
+use std::ffi::OsStr;
 use std::fs::File;
 
 use memmap2::Mmap;
@@ -33,6 +34,14 @@ pub fn map_argument() -> Result<Mmap, Box<dyn Error>> {
     let (Some(path), None) = (arguments.next(), arguments.next()) else {
         return Err("usage: PEER FILE".into());
     };
+    map(&path)
+}
+
+/// Maps a file.
+///
+/// # Errors
+/// When it can't be opened or mapped.
+pub fn map(path: &OsStr) -> Result<Mmap, Box<dyn Error>> {
     let file = File::open(path)?;
     // SAFETY: the benchmark generates the file and nothing changes it while a peer runs.
     Ok(unsafe { Mmap::map(&file)? })

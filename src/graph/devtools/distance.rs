@@ -46,7 +46,7 @@ fn spread(graph: &Graph, distances: &mut [i32], detours: &mut Detours<'_>, queue
         let plain = !detours.concerns(node);
         for edge in graph.edge_range(node) {
             let to = graph.to_node[edge];
-            let kind = graph.edge_kind[edge] & !Graph::FROM_TABLE;
+            let kind = graph.edge_kind[edge] & !(Graph::FROM_TABLE | Graph::ELEMENTS);
             if kind == EdgeKind::Weak as u8 || distances[to as usize] != UNREACHED {
                 continue;
             }

@@ -26,6 +26,14 @@ impl fmt::Display for ClassKey {
     }
 }
 
+/// The class that a written key ends with.
+#[must_use]
+pub fn class_of_key(key: &str) -> &str {
+    // Only numbers stand in front of it.
+    let commas = if key.starts_with(',') { 1 } else { 3 };
+    key.splitn(commas + 1, ',').last().unwrap_or(key)
+}
+
 /// The classes of a heap.
 #[derive(Debug, Clone)]
 pub struct Keys {
@@ -201,5 +209,7 @@ mod tests {
         let key = |place| ClassKey { place, class: "A,b".to_owned() }.to_string();
         assert_eq!(key(None), ",A,b");
         assert_eq!(key(Some(Place { script: 3, line: 0, column: 17 })), "3,0,17,A,b");
+        assert_eq!(class_of_key(&key(None)), "A,b");
+        assert_eq!(class_of_key(&key(Some(Place { script: 3, line: 0, column: 17 }))), "A,b");
     }
 }

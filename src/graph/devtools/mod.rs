@@ -20,6 +20,12 @@ fn is_user_root(graph: &Graph, node: u32) -> bool {
     graph.kind_of(node) != NodeKind::Synthetic || graph.name_of(node) == DOM_TREES
 }
 
+/// Whether a heap has any of the user's roots. Nothing is owned without.
+#[must_use]
+pub fn has_user_roots(graph: &Graph) -> bool {
+    !user_roots(graph).is_empty()
+}
+
 /// The user's roots, in the order of the root's edges.
 fn user_roots(graph: &Graph) -> Vec<u32> {
     if graph.kind.is_empty() {

@@ -1,7 +1,5 @@
 //! DevTools' Statistics view: bytes by what they are for.
 
-use std::collections::HashMap;
-
 use super::detached::Detachedness;
 use crate::graph::{Bits, EdgeKind, Graph, NodeKind, Wide};
 
@@ -36,8 +34,7 @@ impl Statistics {
     pub fn new(graph: &Graph, detachedness: &Detachedness, sizes: &Wide) -> Self {
         let mut sums = Self { total: graph.extra_native_bytes, native: graph.extra_native_bytes, ..Self::default() };
         let array_data = super::strings_named(graph, "system / JSArrayBufferData", NodeKind::Native);
-        let mut texts: HashMap<u32, bool> = HashMap::new();
-        let mut is_array = |name: u32| *texts.entry(name).or_insert_with(|| graph.strings.get(name) == "Array");
+        let mut names = Named::new(graph, "Array");
         let mut arrays = Vec::new();
         for (node, size) in (0..).zip(sizes.iter()) {
             let name = graph.name[node as usize];
@@ -52,7 +49,7 @@ impl Statistics {
                 }
                 NodeKind::Code => &mut sums.code,
                 NodeKind::String | NodeKind::ConsString | NodeKind::SlicedString => &mut sums.strings,
-                _ if is_array(name) => {
+                _ if names.is(name) => {
                     arrays.push(node);
                     &mut sums.js_arrays
                 }
@@ -65,14 +62,40 @@ impl Statistics {
     }
 }
 
+/// Which strings are a text; each is looked at once.
+struct Named<'g> {
+    graph: &'g Graph,
+    text: &'static str,
+    seen: Bits,
+    equal: Bits,
+}
+
+impl<'g> Named<'g> {
+    fn new(graph: &'g Graph, text: &'static str) -> Self {
+        let none = || Bits::new(graph.strings.count() as usize);
+        Self { graph, text, seen: none(), equal: none() }
+    }
+
+    #[inline]
+    fn is(&mut self, name: u32) -> bool {
+        if self.seen.add(name) && self.graph.strings.get(name) == self.text {
+            self.equal.add(name);
+        }
+        self.equal.has(name)
+    }
+}
+
 /// Bytes of the arrays' elements that nothing else refers to.
 fn elements(graph: &Graph, sizes: &Wide, arrays: &[u32]) -> u64 {
-    let mut texts: HashMap<u32, bool> = HashMap::new();
-    let mut is_elements = |name: u32| *texts.entry(name).or_insert_with(|| graph.strings.get(name) == "elements");
+    let mut names = Named::new(graph, "elements");
     let mut once = Bits::new(graph.kind.len());
     let mut wanted: Vec<u32> = Vec::new();
     for &array in arrays {
-        let found = graph.edges(array).find(|edge| edge.kind == EdgeKind::Internal && is_elements(edge.name));
+        let is_elements = |&edge: &usize| match graph.edge_name.get(edge) {
+            Some(&name) => graph.edge(edge).kind == EdgeKind::Internal && names.is(name),
+            None => graph.edge_kind[edge] & Graph::ELEMENTS != 0,
+        };
+        let found = graph.edge_range(array).find(is_elements).map(|edge| graph.edge(edge));
         // What has no size adds nothing: the usual case, as its size is the array's already.
         wanted.extend(found.map(|edge| edge.to).filter(|&to| sizes.get(to) > 0));
     }

@@ -218,8 +218,9 @@ fn shuffled(graph: &Graph, rng: &mut Rng) -> Graph {
     other.kinds = graph.kinds.clone();
     other.kind = order.iter().map(|&node| graph.kind[node as usize]).collect();
     other.name = order.iter().map(|&node| graph.name[node as usize]).collect();
-    other.id = graph.id.picked(&order);
-    other.self_size = graph.self_size.picked(&order);
+    let mut spare = crate::graph::Spare::default();
+    other.id = graph.id.picked(&order, &mut spare);
+    other.self_size = graph.self_size.picked(&order, &mut spare);
     other.detachedness = order.iter().filter_map(|&node| graph.detachedness.get(node as usize).copied()).collect();
     other.strings = Box::new(Texts(texts));
     other.ephemerons = graph.ephemerons.clone();
@@ -254,7 +255,7 @@ fn tree(graph: &Graph) -> Vec<(u32, String, String, u64)> {
 fn real() -> Graph {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/v8/leak/s7.heapsnapshot");
     let mut source = crate::source::Source::open(path).unwrap();
-    crate::input::v8::read_graph(&mut source, crate::input::v8::GraphWant::default()).unwrap()
+    crate::input::v8::read_graph(&mut source, crate::graph::GraphWant::default()).unwrap()
 }
 
 #[test]

@@ -28,6 +28,17 @@ pub(super) struct Addresses {
     len: usize,
 }
 
+/// Numbers for the addresses of a set, which must not change.
+#[derive(Debug)]
+pub(super) struct Ranks {
+    /// Addresses on pages before each word.
+    words: Vec<u32>,
+    /// Addresses on pages.
+    on_pages: usize,
+    /// The others, ascending.
+    scattered: Vec<u64>,
+}
+
 impl Default for Addresses {
     fn default() -> Self {
         let factor = RandomState::new().hash_one(PAGE_SHIFT) | 1;
@@ -51,7 +62,8 @@ impl Addresses {
         }
         let word = &mut self.pages[page as usize][word];
         let new = *word & bit == 0 && (self.scattered.is_empty() || !self.scattered.contains(&address));
-        *word |= bit;
+        // One that came before its stretch had a page stays where it is.
+        *word |= if new { bit } else { 0 };
         self.len += usize::from(new);
         new
     }
@@ -63,6 +75,33 @@ impl Addresses {
         let page = self.table[self.slot(number)].1;
         let on_page = address & 7 == 0 && self.pages.get(page as usize).is_some_and(|page| page[word] & bit != 0);
         on_page || !self.scattered.is_empty() && self.scattered.contains(&address)
+    }
+
+    /// What it takes to number the addresses.
+    pub(super) fn ranks(&self) -> Ranks {
+        let (mut words, mut before) = (Vec::with_capacity(self.pages.len() * 512), 0_usize);
+        for word in self.pages.iter().flatten() {
+            words.push(u32::try_from(before).unwrap_or(u32::MAX));
+            before += word.count_ones() as usize;
+        }
+        let mut scattered: Vec<u64> = self.scattered.iter().copied().collect();
+        scattered.sort_unstable();
+        Ranks { words, on_pages: before, scattered }
+    }
+
+    /// The number of an address in the set: each has another, below their number.
+    #[inline]
+    pub(super) fn rank(&self, ranks: &Ranks, address: u64) -> Option<usize> {
+        let (number, word, bit) = place(address);
+        let page = self.table[self.slot(number)].1 as usize;
+        if address & 7 == 0
+            && let Some(words) = self.pages.get(page)
+            && words[word] & bit != 0
+        {
+            let before = (words[word] & (bit - 1)).count_ones();
+            return Some((ranks.words[page * words.len() + word] + before) as usize);
+        }
+        ranks.scattered.binary_search(&address).ok().map(|place| ranks.on_pages + place)
     }
 
     /// The entry of a page, or the free one where it would be.
@@ -127,9 +166,15 @@ mod tests {
         for &address in given {
             assert_eq!(set.insert(address), expected.insert(address));
         }
+        let ranks = set.ranks();
+        let mut numbers = BTreeSet::new();
         for address in given.iter().chain(others) {
             assert_eq!(set.contains(*address), expected.contains(address));
+            let rank = set.rank(&ranks, *address);
+            assert_eq!(rank.is_some(), expected.contains(address));
+            numbers.extend(rank);
         }
+        assert_eq!(numbers, (0..expected.len()).collect());
     }
 
     #[test]

@@ -76,8 +76,10 @@ impl Collapse {
         }
     }
 
-    /// Counts each dictionary that is the attributes of one object as a part of that object.
-    pub(super) fn apply(self, groups: &mut Groups, is_old_class: impl Fn(u64) -> bool) {
+    /// Counts each dictionary that is the attributes of one object as a part of that object. Returns the addresses of these
+    /// dictionaries with the groups of the objects.
+    pub(super) fn apply(self, groups: &mut Groups, is_old_class: impl Fn(u64) -> bool) -> Vec<(u64, u32)> {
+        let mut joined = Vec::new();
         for Candidate { group, dict, class } in self.candidates {
             let fits = match class {
                 Class::New(class) => self.classes.contains(&class),
@@ -89,7 +91,9 @@ impl Collapse {
                 && !self.referred_again.contains(dict)
             {
                 groups.join(of_dict, group, size);
+                joined.push((dict, group));
             }
         }
+        joined
     }
 }

@@ -1,7 +1,9 @@
 //! Groups of records by type, and where asked for by name and allocation stack.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
+use crate::graph::StringTable;
 use crate::input::Want;
 use crate::scan::Line;
 use crate::stacks::{Frame, NOT_TRACKED, Stacks};
@@ -84,6 +86,8 @@ pub(super) struct Counted {
     pub(super) frames: Vec<Frame>,
     pub(super) count: u64,
     pub(super) size: u128,
+    /// The worker's number of it.
+    pub(super) number: u32,
 }
 
 /// The groups that one worker has met, and what it has counted.
@@ -200,10 +204,35 @@ impl Groups {
         self.counts[whole as usize].1 += u128::from(size);
     }
 
+    /// Number of the type of a group's objects.
+    pub(super) fn kind_of(&self, group: u32) -> u32 {
+        self.keys[group as usize].kind
+    }
+
+    /// The types, by number.
+    pub(super) fn kinds(&self) -> impl Iterator<Item = &str> {
+        self.kinds.iter().map(|kind| self.texts.get(kind.text))
+    }
+
+    /// Number of the text that a record goes by: its own name, that of a call, the contents of a string, or its type.
+    pub(super) fn text_of(&mut self, fields: &Line<'_>) -> u32 {
+        self.texts.number(fields.name.or(fields.value).unwrap_or(fields.kind))
+    }
+
+    /// Number of the empty text, or of none.
+    pub(super) fn empty_text(&self) -> u32 {
+        number_of(self.texts.texts.len())
+    }
+
+    /// The texts alone.
+    pub(super) fn into_texts(self) -> Texts {
+        self.texts
+    }
+
     /// The groups that hold objects.
     pub(super) fn counted(&self) -> impl Iterator<Item = Counted> {
-        let groups = self.keys.iter().zip(&self.counts).skip(1).filter(|(_, (count, _))| *count > 0);
-        groups.map(|(key, &(count, size))| {
+        let groups = (0..).zip(self.keys.iter().zip(&self.counts)).skip(1).filter(|(_, (_, (count, _)))| *count > 0);
+        groups.map(|(number, (key, &(count, size)))| {
             let kind = self.texts.get(self.kinds[key.kind as usize].text).to_owned();
             let name = match key.name {
                 Name::Kind => kind.clone(),
@@ -212,7 +241,7 @@ impl Groups {
             };
             let mut frames: Vec<Frame> = self.stacks.frames(key.stack).cloned().collect();
             frames.reverse();
-            Counted { kind, name, frames, count, size }
+            Counted { kind, name, frames, count, size, number }
         })
     }
 }
@@ -223,7 +252,7 @@ fn number_of(count: usize) -> u32 {
 }
 
 /// Texts by number, equal ones once. Those met lately are found by their first and last bytes.
-struct Texts {
+pub(super) struct Texts {
     lately: Vec<Lately>,
     numbers: HashMap<Box<str>, u32>,
     texts: Vec<Box<str>>,
@@ -280,6 +309,16 @@ impl Texts {
 
     fn get(&self, number: u32) -> &str {
         &self.texts[number as usize]
+    }
+}
+
+impl StringTable for Texts {
+    fn count(&self) -> u32 {
+        number_of(self.texts.len())
+    }
+
+    fn get(&self, index: u32) -> Cow<'_, str> {
+        Cow::Borrowed(self.texts.get(index as usize).map_or("", |text| text))
     }
 }
 

@@ -6,6 +6,8 @@
 //! the dump is whole (`whole.rs`).
 
 use crate::error::ErrorKind;
+use crate::graph::ordinal;
+use crate::heap::{Heap, HeapWant};
 use crate::input::feed::{Feed, Stream};
 use crate::input::{InputFormat, Sniff, Want};
 use crate::report::Warning;
@@ -18,6 +20,7 @@ use whole::Whole;
 
 mod addresses;
 mod collapse;
+mod graph;
 mod groups;
 mod json;
 mod piece;
@@ -68,20 +71,39 @@ impl InputFormat for Meliae {
     }
 
     fn read(&self, source: &mut Source, want: Want<'_>) -> Result<Snapshot, ErrorKind> {
-        let progress = std::sync::Arc::clone(&source.done);
-        let (whole, workers) = match source.mapped() {
-            Some(map) => workers::read(Feed::Map { map, at: 0, progress: &progress }, want)?,
-            None => workers::read(Feed::Stream(Stream::new(source.take_stream(), SECTION)), want)?,
+        let (mut whole, mut workers) = workers(source, want)?;
+        finish(&mut whole, &mut workers, want).map(|(snapshot, _)| snapshot)
+    }
+
+    fn read_heap(&self, source: &mut Source, want: Want<'_>, heap: HeapWant<'_>) -> Result<Heap, ErrorKind> {
+        if heap.owned || heap.classes {
+            return Err(heap.refused("a Python dump holds none of the references within V8"));
+        }
+        let want = Want { heap: Some(heap), ..want };
+        let (mut whole, mut workers) = workers(source, want)?;
+        let (snapshot, place) = finish(&mut whole, &mut workers, want)?;
+        // Where references are wanted there is one worker.
+        let (Some(references), Some(worker)) = (whole.references.take(), workers.pop()) else {
+            return Err(heap.refused("nothing was read"));
         };
-        finish(whole, workers, want)
+        let (graph, group_of) = references.graph(&whole.addresses, worker.groups, &whole.joined, &place)?;
+        Ok(Heap { snapshot, graph, group_of })
     }
 }
 
-/// Puts together what the workers counted.
-fn finish(mut whole: Whole, mut workers: Vec<piece::Worker<'_>>, want: Want<'_>) -> Result<Snapshot, ErrorKind> {
+fn workers<'w>(source: &mut Source, want: Want<'w>) -> Result<(Whole, Vec<piece::Worker<'w>>), ErrorKind> {
+    let progress = std::sync::Arc::clone(&source.done);
+    match source.mapped() {
+        Some(map) => workers::read(Feed::Map { map, at: 0, progress: &progress }, want),
+        None => workers::read(Feed::Stream(Stream::new(source.take_stream(), SECTION)), want),
+    }
+}
+
+/// Puts together what the workers counted. Returns where each group of the last worker is, too.
+fn finish(whole: &mut Whole, workers: &mut [piece::Worker<'_>], want: Want<'_>) -> Result<(Snapshot, Vec<u32>), ErrorKind> {
     workers.iter_mut().for_each(|worker| whole.settle(worker));
     let mut snapshot = Snapshot { edges: Some(whole.refs), ..Snapshot::new(NAME, Runtime::Python) };
-    if let Some(warning) = cut(&whole, want.allow_truncated)? {
+    if let Some(warning) = cut(whole, want.allow_truncated)? {
         snapshot.complete = false;
         snapshot.warnings.push(warning);
     }
@@ -98,16 +120,20 @@ fn finish(mut whole: Whole, mut workers: Vec<piece::Worker<'_>>, want: Want<'_>)
         return Err(ErrorKind::Inconsistent { section: SECTION.to_owned(), offset: 0, problem });
     };
     snapshot.self_size = Some(size);
+    let groups = counted.iter().map(|group| group.number as usize + 1).max().unwrap_or(0);
+    let mut place = vec![u32::MAX; groups];
     for group in counted {
         snapshot.nodes += group.count;
+        let number = group.number as usize;
         add(&mut snapshot.groups, &mut snapshot.stacks, group);
+        place[number] = ordinal(snapshot.groups.len() - 1);
     }
-    Ok(snapshot)
+    Ok((snapshot, place))
 }
 
 /// Adds what a worker counted to the last group, if it is of the same, or as a new one. Stacks get their numbers in the order of
 /// the groups, which no thread has a part in.
-fn add(groups: &mut Vec<Group>, stacks: &mut Stacks, Counted { kind, name, frames, count, size }: Counted) {
+fn add(groups: &mut Vec<Group>, stacks: &mut Stacks, Counted { kind, name, frames, count, size, .. }: Counted) {
     let stack = frames.into_iter().fold(NOT_TRACKED, |stack, frame| stacks.push(stack, frame));
     // The sum of all fits.
     let self_size = u64::try_from(size).unwrap_or(u64::MAX);
@@ -116,7 +142,7 @@ fn add(groups: &mut Vec<Group>, stacks: &mut Stacks, Counted { kind, name, frame
             last.count += count;
             last.self_size += self_size;
         }
-        _ => groups.push(Group { kind, name, stack, count, self_size }),
+        _ => groups.push(Group { kind, name, stack, class: String::new(), count, self_size }),
     }
 }
 

@@ -35,8 +35,10 @@ pub(super) struct Columns {
     pub(super) old_classes: Vec<(usize, String)>,
     /// Records of instances of old-style classes.
     pub(super) instances: Vec<usize>,
-    /// What only collapsing needs: the role of each record.
+    /// What only collapsing and graphs need: the role of each record.
     pub(super) roles: Vec<Role>,
+    /// What only graphs need: the text that each record goes by.
+    pub(super) names: Vec<u32>,
     /// Lines that open or close an array: offset, and whether it opens.
     pub(super) brackets: Vec<(u64, bool)>,
     /// Offset of a last line that was cut and left out.
@@ -62,6 +64,7 @@ impl Columns {
         self.old_classes.clear();
         self.instances.clear();
         self.roles.clear();
+        self.names.clear();
         self.brackets.clear();
         self.cut = None;
     }
@@ -112,8 +115,11 @@ impl<'w> Worker<'w> {
             Role::Instance => columns.instances.push(columns.address.len()),
             _ => {}
         }
-        if self.want.collapse {
+        if self.want.collapse || self.want.heap.is_some() {
             columns.roles.push(role);
+        }
+        if self.want.heap.is_some_and(|heap| heap.whole) {
+            columns.names.push(self.groups.text_of(fields));
         }
         columns.address.push(fields.address);
         columns.group.push(group);

@@ -8,16 +8,18 @@ use std::ops::Range;
 
 use super::addresses::Addresses;
 use super::collapse::Collapse;
+use super::graph::References;
 use super::groups::NOBODY;
 use super::piece::{Columns, Instance, Worker};
 use crate::error::ErrorKind;
+use crate::input::Want;
 
 /// References that may wait before it is looked which of them still have to.
 const WAITING: usize = 1 << 16;
 
 /// What is known of the dump up to a piece.
 pub(super) struct Whole {
-    addresses: Addresses,
+    pub(super) addresses: Addresses,
     /// References to addresses that no object has had yet.
     waiting: Vec<u64>,
     /// When to look at those that wait again.
@@ -34,6 +36,10 @@ pub(super) struct Whole {
     pub(super) end: u64,
     /// What collapsing needs, if it is wanted.
     collapse: Option<Collapse>,
+    /// The references of all objects, if the graph is wanted.
+    pub(super) references: Option<References>,
+    /// Dictionaries that count as a part of an object, with its group.
+    pub(super) joined: Vec<(u64, u32)>,
 }
 
 /// The class of an old-style instance.
@@ -47,7 +53,7 @@ enum OldClass<'w> {
 }
 
 impl Whole {
-    pub(super) fn new(collapse: bool) -> Self {
+    pub(super) fn new(want: &Want<'_>) -> Self {
         Self {
             addresses: Addresses::default(),
             waiting: Vec::new(),
@@ -57,7 +63,9 @@ impl Whole {
             open: None,
             cut: None,
             end: 0,
-            collapse: collapse.then(Collapse::default),
+            collapse: want.collapse.then(Collapse::default),
+            references: want.heap.map(References::new),
+            joined: Vec::new(),
         }
     }
 
@@ -90,6 +98,9 @@ impl Whole {
         }
         let instances = std::mem::take(&mut worker.columns.instances);
         instances.iter().filter(|record| counts(record)).for_each(|&record| self.find_class(worker, record));
+        if let Some(references) = &mut self.references {
+            references.add(&worker.columns, &kept)?;
+        }
         Ok(kept)
     }
 
@@ -154,16 +165,21 @@ impl Whole {
 
     /// Counts the instances whose class was not known when they came. References that lead nowhere are to no class.
     pub(super) fn settle(&mut self, worker: &mut Worker<'_>) {
+        let mut settled = Vec::new();
         for instance in std::mem::take(&mut worker.classless) {
             let class = instance.refs.iter().find_map(|address| self.old_classes.get(address));
             let group = class.map_or(instance.group, |class| worker.groups.of_class(instance.group, class));
             worker.groups.count(group, instance.size);
+            settled.push(group);
             if let Some(collapse) = &mut self.collapse {
                 collapse.add_old(group, &instance.refs);
             }
         }
+        if let Some(references) = &mut self.references {
+            references.settle(settled.into_iter());
+        }
         if let Some(collapse) = self.collapse.take() {
-            collapse.apply(&mut worker.groups, |address| self.old_classes.contains_key(&address));
+            self.joined = collapse.apply(&mut worker.groups, |address| self.old_classes.contains_key(&address));
         }
     }
 

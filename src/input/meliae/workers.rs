@@ -27,10 +27,10 @@ struct State {
 
 /// Reads a dump. Returns what is known of it as a whole, and the workers with what they counted.
 pub(super) fn read<'w>(feed: Feed<'_>, want: Want<'w>) -> Result<(Whole, Vec<Worker<'w>>), ErrorKind> {
-    // Collapsing tells groups of all records apart by one worker's numbers.
-    let threads = if want.collapse { 1 } else { rayon::current_num_threads() };
+    // Collapsing and graphs tell groups of all records apart by one worker's numbers.
+    let threads = if want.collapse || want.heap.is_some() { 1 } else { rayon::current_num_threads() };
     let threads = threads.min(feed.pieces_at_most());
-    let state = State { next: 0, whole: Whole::new(want.collapse), failure: None, stopped: false };
+    let state = State { next: 0, whole: Whole::new(&want), failure: None, stopped: false };
     let shared = Shared { feed: Mutex::new((0, feed)), state: Mutex::new(state), turn: Condvar::new() };
     let workers = Mutex::new(Vec::new());
     let work = || {

@@ -11,7 +11,7 @@ use super::header::Header;
 use super::strings::Index;
 use super::tally::Tally;
 use super::traces::{self, Traces};
-use super::{Names, assemble, nodes};
+use super::{Branches, Names, assemble, nodes};
 use crate::input::Want;
 use crate::input::text::Text;
 use crate::scan::Kernel;
@@ -46,7 +46,7 @@ pub(super) fn read(map: &[u8], kernel: Kernel, want: Want<'_>, progress: &Atomic
     let mut names = Names::wanted(&header, &parallel.sinks, &traces);
     let wanted = names.indexes();
     index.fetch(map, kernel, &wanted, |name, raw| names.add(name, raw));
-    Some(assemble(&header, parallel.sinks, &names, &traces, Vec::new()))
+    Some(assemble(&header, parallel.sinks, &names, (&traces, &Branches::default()), Vec::new()).0)
 }
 
 /// The header, and where the numbers of `nodes` begin, if these are the first two sections.

@@ -7,8 +7,10 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Read;
+use std::sync::Arc;
 
 use crate::error::ErrorKind;
+use crate::heap::{Heap, HeapWant};
 use crate::identity::{Identity, NativeKey, Sampled};
 use crate::input::text::{self, Text};
 use crate::input::{InputFormat, Sniff, Want, foreign, json};
@@ -43,7 +45,7 @@ mod verify;
 /// The format of V8's heap profiler.
 pub struct V8;
 
-pub use graph::{GraphWant, read_graph};
+pub use graph::read_graph;
 
 /// Name of the format in reports.
 pub const NAME: &str = "v8";
@@ -87,6 +89,10 @@ impl InputFormat for V8 {
         let names_max = source.mapped().map_or(u64::from(u32::MAX), |map| map.len() as u64 / 3 + 1);
         let mut stream = source.take_stream();
         front_to_back(&mut stream, kernel, want, names_max)
+    }
+
+    fn read_heap(&self, source: &mut Source, want: Want<'_>, heap: HeapWant<'_>) -> Result<Heap, ErrorKind> {
+        graph::read_heap(source, want, heap)
     }
 }
 
@@ -318,7 +324,9 @@ impl<'a> Parts<'a> {
             self.facts.finish(text, header, self.strings)?;
         }
         match (self.header, self.tally, self.names) {
-            (Some(header), Some(tally), Some(names)) => Ok(assemble(&header, vec![tally], &names, &self.traces, warnings)),
+            (Some(header), Some(tally), Some(names)) => {
+                Ok(assemble(&header, vec![tally], &names, (&self.traces, &Branches::default()), warnings).0)
+            }
             _ => Err(missing(text, "nodes")),
         }
     }
@@ -414,17 +422,43 @@ fn labels<'n>(header: &'n Header, tallies: &[Tally<'_>], names: &'n Names) -> (V
     (distinct, label_of)
 }
 
+/// What the numbers mean that tell slots of one kind and name apart.
+#[derive(Default)]
+struct Branches {
+    /// Trace node and class of each number; None if the number is the trace node.
+    pairs: Option<Vec<(u32, u32)>>,
+    /// The classes; the first is none.
+    classes: Vec<String>,
+}
+
+impl Branches {
+    /// Trace node and class of a slot.
+    fn of(&self, slot: &Slot) -> (u32, u32) {
+        self.pairs.as_ref().map_or((slot.trace, 0), |pairs| pairs[slot.trace as usize])
+    }
+
+    fn class(&self, number: u32) -> String {
+        self.classes.get(number as usize).cloned().unwrap_or_default()
+    }
+}
+
 /// A slot of a worker, and what it is of.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
     label: u32,
     stack: u32,
+    class: u32,
     tally: u32,
     slot: u32,
 }
 
 /// The slots of all workers by label and stack.
-fn places(labels: usize, tallies: &[Tally<'_>], label_of: &[Vec<u32>], recorded: &Recorded) -> Vec<Place> {
+fn places(
+    labels: usize,
+    tallies: &[Tally<'_>],
+    label_of: &[Vec<u32>],
+    (recorded, branches): (&Recorded, &Branches),
+) -> Vec<Place> {
     let slots = || {
         (0..).zip(tallies).zip(label_of).flat_map(|((tally, counted), label_of)| {
             (0..).zip(&counted.slots).zip(label_of).skip(1).map(move |((slot, found), &label)| (tally, slot, found, label))
@@ -436,32 +470,34 @@ fn places(labels: usize, tallies: &[Tally<'_>], label_of: &[Vec<u32>], recorded:
     (1..next.len()).for_each(|label| next[label] += next[label - 1]);
     let mut places = vec![Place::default(); next[labels]];
     for (tally, slot, found, label) in slots() {
-        let stack = recorded.stack(found.trace).unwrap_or(NOT_TRACKED);
+        let (trace, class) = branches.of(found);
+        let stack = recorded.stack(trace).unwrap_or(NOT_TRACKED);
         let next = &mut next[label as usize];
-        places[*next] = Place { label, stack, tally, slot };
+        places[*next] = Place { label, stack, class, tally, slot };
         *next += 1;
     }
     places.chunk_by_mut(|a, b| a.label == b.label).for_each(<[Place]>::sort_unstable);
     places
 }
 
-/// Puts what the workers counted together, now that names are known.
+/// Puts what the workers counted together, now that names are known. Returns the group of each slot of each tally, too.
 fn assemble(
     header: &Header,
     mut tallies: Vec<Tally<'_>>,
     names: &Names,
-    traces: &Traces,
+    (traces, branches): (&Traces, &Branches),
     mut warnings: Vec<Warning>,
-) -> Snapshot {
+) -> (Snapshot, Vec<Arc<[u32]>>) {
     tallies.iter_mut().for_each(Tally::settle);
     let recorded = traces.recorded(names);
-    warnings.extend(recorded.warnings(tallies.iter().flat_map(|tally| &tally.slots)));
+    let objects = tallies.iter().flat_map(|tally| &tally.slots[1..]).map(|slot| (branches.of(slot).0, slot.count));
+    warnings.extend(recorded.warnings(objects));
     let (labels, label_of) = labels(header, &tallies, names);
-    let places = places(labels.len(), &tallies, &label_of, &recorded);
+    let places = places(labels.len(), &tallies, &label_of, (&recorded, branches));
     let mut group_of: Vec<Vec<u32>> = tallies.iter().map(|tally| vec![u32::MAX; tally.slots.len()]).collect();
     let mut groups: Vec<Group> = Vec::new();
     let mut lacking = Vec::new();
-    for same in places.chunk_by(|a, b| (a.label, a.stack) == (b.label, b.stack)) {
+    for same in places.chunk_by(|a, b| (a.label, a.stack, a.class) == (b.label, b.stack, b.class)) {
         let (mut count, mut self_size, mut lacks) = (0, 0, Moved::default());
         for &Place { tally, slot, .. } in same {
             let (tally, slot) = (tally as usize, slot as usize);
@@ -474,12 +510,14 @@ fn assemble(
         // A slot that all objects have left for those of their stacks is no group.
         if count > 0 {
             let (Label { kind, name }, stack) = (&labels[same[0].label as usize], same[0].stack);
-            groups.push(Group { kind: (*kind).to_owned(), name: name.clone().into_owned(), stack, count, self_size });
+            let (kind, name, class) = ((*kind).to_owned(), name.clone().into_owned(), branches.class(same[0].class));
+            groups.push(Group { kind, name, stack, class, count, self_size });
             lacking.push(lacks);
         }
     }
     let odd_id_max = tallies.iter().map(|tally| tally.odd_id_max).max().unwrap_or(0);
-    Snapshot {
+    let group_of: Vec<Arc<[u32]>> = group_of.into_iter().map(Into::into).collect();
+    let snapshot = Snapshot {
         nodes: tallies.iter().map(|tally| tally.nodes).sum(),
         edges: Some(header.edge_count),
         self_size: Some(tallies.iter().map(|tally| tally.self_size).sum()),
@@ -489,16 +527,17 @@ fn assemble(
         stacks: recorded.stacks,
         allocated: recorded.allocated,
         warnings,
-        identity: identity(header, tallies, group_of, names, lacking),
+        identity: identity(header, tallies, &group_of, names, lacking),
         ..Snapshot::new(NAME, Runtime::V8)
-    }
+    };
+    (snapshot, group_of)
 }
 
 /// Merges what the workers noted of the objects' identity.
 fn identity(
     header: &Header,
     tallies: Vec<Tally<'_>>,
-    group_of: Vec<Vec<u32>>,
+    group_of: &[Arc<[u32]>],
     names: &Names,
     lacking: Vec<Moved>,
 ) -> Option<Identity> {
@@ -522,10 +561,9 @@ fn identity(
         merged.odd += noted.odd;
         merged.lacking = noted.against.map(|_| Vec::new());
         if let Some(segments) = noted.journal {
-            let groups: std::sync::Arc<[u32]> = group_of.into();
             let journal = merged.journal.get_or_insert_default();
             journal.above = noted.above;
-            journal.segments.extend(segments.into_iter().map(|segment| segment.with_groups(&groups)));
+            journal.segments.extend(segments.into_iter().map(|segment| segment.with_groups(group_of)));
         }
     }
     let mut merged = merged?;

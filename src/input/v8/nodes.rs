@@ -59,7 +59,8 @@ impl Sink for Counting<'_, '_> {
     }
 }
 
-fn describe(header: &Header, fault: tally::Fault) -> String {
+/// What is wrong with nodes that a tally refuses.
+pub(super) fn describe(header: &Header, fault: tally::Fault) -> String {
     match fault {
         tally::Fault::Overflow => "a number at or behind this place is too large".to_owned(),
         tally::Fault::SumOverflow => "the sizes add up to more than 2^64 bytes".to_owned(),

@@ -20,7 +20,8 @@ pub(super) struct Slot {
     /// Next slot of the same name, 0 for none; of a trace node's slot, that of the same kind and name without one.
     next: u32,
     pub(super) name: u32,
-    /// The trace node that allocated its objects; 0 if that is not known or was not asked for.
+    /// What tells it from other slots of its kind and name: the trace node that allocated its objects, unless [`super::Branches`] say
+    /// otherwise; 0 if that is not known or was not asked for.
     pub(super) trace: u32,
     pub(super) count: u64,
     pub(super) self_size: u64,
@@ -168,6 +169,11 @@ impl<'a> Tally<'a> {
                 young: Default::default(),
             }),
         }
+    }
+
+    /// The slot of each record that was added last.
+    pub(super) fn slot_of(&self) -> &[u32] {
+        &self.slot_of
     }
 
     /// The tally, for objects with certain ids; all others are put together under the header's last kind.

@@ -9,7 +9,6 @@ use std::collections::HashMap;
 use super::Names;
 use super::arrays::{Arrays, Token};
 use super::header::{FunctionFields, TraceFields, TreeFields};
-use super::tally::Slot;
 use crate::error::ErrorKind;
 use crate::input::text::Text;
 use crate::report::{Moved, Warning};
@@ -153,9 +152,9 @@ pub(super) struct Recorded {
 }
 
 impl Recorded {
-    /// Warnings of what is missing in the file, where `slots` hold its objects.
-    pub(super) fn warnings<'s>(&self, slots: impl Iterator<Item = &'s Slot>) -> impl Iterator<Item = Warning> {
-        let objects: u64 = slots.filter(|slot| self.stack(slot.trace).is_none()).map(|slot| slot.count).sum();
+    /// Warnings of what is missing in the file, by trace nodes of its objects and how many these are.
+    pub(super) fn warnings(&self, objects: impl Iterator<Item = (u32, u64)>) -> impl Iterator<Item = Warning> {
+        let objects: u64 = objects.filter(|&(trace, _)| self.stack(trace).is_none()).map(|(_, count)| count).sum();
         let sentences = [
             (objects, "objects name an allocation stack that the file does not hold; they count as not tracked"),
             (self.functions_missing, "frames of allocation stacks are of functions that the file does not list"),

@@ -16,21 +16,25 @@ pub(super) struct NodeColumns {
 }
 
 impl NodeColumns {
-    /// Columns of zeros: nothing is taken of memory before it is written to.
+    /// Columns of zeros: nothing is taken of memory before it is written to, so the upper halves take none as long as all numbers are
+    /// below 2^32.
     pub(super) fn zeros(nodes: usize, detachedness: bool, trace: bool) -> Self {
-        let column = || huge(vec![0; nodes]);
-        // The upper halves stay untouched as long as all numbers are below 2^32.
-        let halves = || vec![0; nodes];
+        // With room for one more, so that the columns of a walk can take their place.
+        let column = || {
+            let mut column = vec![0; nodes + 1];
+            column.truncate(nodes);
+            column
+        };
         Self {
-            kind: huge(vec![0; nodes]),
+            kind: vec![0; nodes],
             name: column(),
             id_low: column(),
-            id_high: halves(),
+            id_high: column(),
             size_low: column(),
-            size_high: halves(),
+            size_high: column(),
             detachedness: if detachedness { vec![0; nodes] } else { Vec::new() },
             trace: if trace { column() } else { Vec::new() },
-            edges: huge(vec![0; nodes + 1]),
+            edges: vec![0; nodes + 1],
         }
     }
 
@@ -91,18 +95,21 @@ pub(super) struct EdgeColumns {
 
 impl EdgeColumns {
     /// Columns of zeros.
-    pub(super) fn zeros(edges: usize) -> Self {
-        Self { kind: huge(vec![0; edges]), name: huge(vec![0; edges]), to_node: huge(vec![0; edges]) }
+    pub(super) fn zeros(edges: usize, names: bool) -> Self {
+        let name = if names { vec![0; edges] } else { Vec::new() };
+        Self { kind: vec![0; edges], name, to_node: vec![0; edges] }
     }
 
     pub(super) fn slices(&mut self) -> EdgeSlices<'_> {
-        EdgeSlices { kind: &mut self.kind, name: &mut self.name, to_node: &mut self.to_node }
+        EdgeSlices { from: 0, kind: &mut self.kind, name: &mut self.name, to_node: &mut self.to_node }
     }
 }
 
-/// Consecutive rows of [`EdgeColumns`].
+/// Consecutive rows of [`EdgeColumns`]. Names are empty where they are not wanted.
 #[derive(Default)]
 pub(super) struct EdgeSlices<'c> {
+    /// Number of the first edge.
+    pub(super) from: usize,
     pub(super) kind: &'c mut [u8],
     pub(super) name: &'c mut [u32],
     pub(super) to_node: &'c mut [u32],
@@ -111,17 +118,15 @@ pub(super) struct EdgeSlices<'c> {
 impl<'c> EdgeSlices<'c> {
     /// Takes rows off the front; None if there are fewer.
     pub(super) fn split(&mut self, rows: usize) -> Option<EdgeSlices<'c>> {
-        Some(EdgeSlices {
+        let slices = EdgeSlices {
+            from: self.from,
             kind: front(&mut self.kind, rows)?,
-            name: front(&mut self.name, rows)?,
+            name: if self.name.is_empty() { &mut [] } else { front(&mut self.name, rows)? },
             to_node: front(&mut self.to_node, rows)?,
-        })
+        };
+        self.from += rows;
+        Some(slices)
     }
-}
-
-fn huge<T>(column: Vec<T>) -> Vec<T> {
-    crate::source::prefer_huge_pages(&column);
-    column
 }
 
 /// Takes entries off the front of a slice; None if there are fewer.

@@ -1,9 +1,10 @@
 //! The `edges` array into columns.
 
+use std::ops::RangeInclusive;
 use std::sync::Mutex;
 
 use super::columns::{EdgeColumns, EdgeSlices};
-use crate::graph::EdgeKind;
+use crate::graph::{Bits, EdgeKind, Ephemeron, Graph, ordinal};
 use crate::input::v8::header::{EdgeFields, Header};
 use crate::input::v8::records::{Batch, Crew, Fault, Sink};
 use crate::scan::{Kernel, Layout, Records, number_before};
@@ -17,6 +18,8 @@ pub(super) struct EdgeSink<'c> {
     slices: EdgeSlices<'c>,
     /// Highest string index among the names, and at or behind which byte.
     pub(super) name_max: (u32, u64),
+    /// Numbers and names of the edges that speak of WeakMap entries, if that is to be noted.
+    pub(super) noted: Vec<(u32, u32)>,
 }
 
 /// What an edge has to look like.
@@ -25,6 +28,28 @@ pub(super) struct EdgeRule<'c> {
     header: &'c Header,
     fields: &'c EdgeFields,
     kinds: [EdgeKind; 256],
+    marks: Option<&'c Marks>,
+}
+
+/// What is noted of edges whose names are not kept.
+pub(super) struct Marks {
+    /// String index of `elements`.
+    elements: Option<u32>,
+    /// The names that speak of WeakMap entries, and the least and the greatest of them.
+    ephemerons: Bits,
+    range: RangeInclusive<u32>,
+}
+
+impl Marks {
+    /// From the strings of that text, and the names that speak of WeakMap entries, ascending. None if several strings are `elements`.
+    pub(super) fn new(elements: &[u32], ephemerons: &[Ephemeron]) -> Option<Self> {
+        let names = || ephemerons.iter().map(|ephemeron| ephemeron.name);
+        // An empty range where there are none.
+        let range = names().next().unwrap_or(1)..=names().next_back().unwrap_or(0);
+        let mut bits = Bits::new(*range.end() as usize + 1);
+        names().for_each(|name| _ = bits.add(name));
+        (elements.len() <= 1).then(|| Self { elements: elements.first().copied(), ephemerons: bits, range })
+    }
 }
 
 /// A fault in a batch, not described yet.
@@ -36,7 +61,12 @@ impl<'c> EdgeRule<'c> {
         for (kind, name) in kinds.iter_mut().zip(&fields.kinds) {
             *kind = EdgeKind::named(name);
         }
-        Self { header, fields, kinds }
+        Self { header, fields, kinds, marks: None }
+    }
+
+    /// The rule for edges whose names are not kept.
+    pub(super) fn noting(self, marks: &'c Marks) -> Self {
+        Self { marks: Some(marks), ..self }
     }
 
     /// The decoder reads ids up to 16 digits fast, and names up to eight: that is what edges need.
@@ -95,7 +125,7 @@ impl<'c> EdgeRule<'c> {
 
 impl<'c> EdgeSink<'c> {
     pub(super) fn new(rule: EdgeRule<'c>, kernel: Kernel, slices: EdgeSlices<'c>) -> Self {
-        Self { rule, kernel, records: Records::default(), slices, name_max: (0, 0) }
+        Self { rule, kernel, records: Records::default(), slices, name_max: (0, 0), noted: Vec::new() }
     }
 
     fn write(&mut self, batch: &Batch<'_>, out: &mut EdgeSlices<'_>) -> Result<(), Wrong> {
@@ -103,8 +133,8 @@ impl<'c> EdgeSink<'c> {
         let (nodes, kinds) = (self.rule.header.node_count, self.rule.fields.kinds.len());
         let (mut name_max, mut wrong) = (self.name_max.0, false);
         let records = self.records.kind.iter().zip(&self.records.name).zip(&self.records.id);
-        let columns = out.kind.iter_mut().zip(out.name.iter_mut()).zip(out.to_node.iter_mut());
-        for (((&kind, &name), &to), ((out_kind, out_name), out_to)) in records.zip(columns) {
+        let columns = out.kind.iter_mut().zip(out.to_node.iter_mut());
+        for (((&kind, &name), &to), (out_kind, out_to)) in records.zip(columns) {
             let number = (kind & 0xff) as usize;
             wrong |= kind as usize >= kinds;
             let kind = self.rule.kinds[number];
@@ -112,16 +142,33 @@ impl<'c> EdgeSink<'c> {
             wrong |= ordinal >= nodes || divide.product(ordinal) != to;
             name_max = name_max.max(if kind.numbered() { 0 } else { name });
             *out_kind = kind as u8;
-            *out_name = name;
             *out_to = crate::graph::halves(ordinal).0;
         }
         if name_max > self.name_max.0 {
             self.name_max = (name_max, batch.offset(0));
         }
+        match self.rule.marks {
+            Some(marks) => self.note(marks, out),
+            None => out.name.copy_from_slice(&self.records.name),
+        }
         if batch.signed {
             self.signs(batch, out)?;
         }
         if wrong { Err(Wrong) } else { Ok(()) }
+    }
+
+    /// Notes what names tell.
+    fn note(&mut self, marks: &Marks, out: &mut EdgeSlices<'_>) {
+        for (place, (kind, &name)) in out.kind.iter_mut().zip(&self.records.name).enumerate() {
+            if *kind != EdgeKind::Internal as u8 {
+                continue;
+            }
+            if Some(name) == marks.elements {
+                *kind |= Graph::ELEMENTS;
+            } else if marks.range.contains(&name) && marks.ephemerons.has(name) {
+                self.noted.push((ordinal(out.from + place), name));
+            }
+        }
     }
 
     /// Takes minus signs into account. V8 writes indexes from 2^31 on as negative numbers of 32 bits.
@@ -135,8 +182,10 @@ impl<'c> EdgeSink<'c> {
                 if self.rule.problem(batch, record, record + field).is_some() {
                     return Err(Wrong);
                 }
-                if field == fields.name_or_index {
-                    out.name[edge] = out.name[edge].wrapping_neg();
+                if field == fields.name_or_index
+                    && let Some(name) = out.name.get_mut(edge)
+                {
+                    *name = name.wrapping_neg();
                 }
             }
         }

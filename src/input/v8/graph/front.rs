@@ -7,25 +7,27 @@ use super::edges::{EdgeRule, EdgeSink};
 use super::locations::Locations;
 use super::nodes::{NodeFacts, NodeSink};
 use super::strings::Table;
-use super::{GraphWant, Raw, assemble, columns, edge_count_field, missing};
+use super::{Parsed, Raw, assemble, columns, edge_count_field, missing};
 use crate::error::ErrorKind;
-use crate::graph::Graph;
+use crate::graph::GraphWant;
 use crate::input::v8::document::{self, Aside, put_aside};
 use crate::input::v8::header::Header;
 use crate::input::v8::nodes::announced;
 use crate::input::v8::records;
 use crate::input::v8::text::Text;
+use crate::input::v8::traces::{self, Traces};
+use crate::report::Warning;
 use crate::scan::Kernel;
 
 /// The sections that wait for the header if they come before it.
-const WAITING: [&str; 3] = ["nodes", "edges", "locations"];
+const WAITING: [&str; 5] = ["nodes", "edges", traces::SECTIONS[0], traces::SECTIONS[1], "locations"];
 
 /// Reads a snapshot's graph.
-pub(super) fn read(input: &mut dyn Read, kernel: Kernel, want: GraphWant) -> Result<Graph, ErrorKind> {
+pub(super) fn read(input: &mut dyn Read, kernel: Kernel, want: GraphWant) -> Result<Parsed, ErrorKind> {
     let mut text = Text::new(input, 0, kernel);
     let mut parts = Parts { want, ..Parts::default() };
-    document::read(&mut text, |text, key| parts.section(text, key))?;
-    parts.finish(&text, kernel)
+    let warnings = document::read(&mut text, |text, key| parts.section(text, key))?;
+    parts.finish(&text, kernel, warnings)
 }
 
 /// What has been read so far.
@@ -38,6 +40,7 @@ struct Parts {
     node_facts: Option<NodeFacts>,
     edge_name_max: Option<(u32, u64)>,
     locations: Locations,
+    traces: Traces,
     strings: Option<Table>,
     aside: Vec<(&'static str, Aside)>,
 }
@@ -46,8 +49,8 @@ impl Parts {
     fn section(&mut self, text: &mut Text<'_>, key: &[u8]) -> Result<(), ErrorKind> {
         match key {
             b"snapshot" => {
-                let header = document::header(text)?;
-                (self.nodes, self.edges) = columns(&header, self.want)?;
+                let header = document::header(text)?.wanting(self.want.of_header());
+                (self.nodes, self.edges) = columns(&header, self.want, true)?;
                 self.header = Some(header);
             }
             b"strings" => {
@@ -76,7 +79,11 @@ impl Parts {
     fn array(&mut self, section: &'static str, text: &mut Text<'_>) -> Result<(), ErrorKind> {
         let Some(header) = &self.header else { return Err(missing(text, "snapshot")) };
         text.section = section;
-        if section == "locations" && !(self.want.places && header.location_fields.is_some()) {
+        let of_traces = traces::SECTIONS.contains(&section);
+        if let Some(fields) = header.trace_fields.as_ref().filter(|_| of_traces) {
+            return self.traces.read(text, section, fields);
+        }
+        if of_traces || section == "locations" && !(self.want.places && header.location_fields.is_some()) {
             return text.skip_value(&mut std::io::sink());
         }
         text.expect(b'[')?;
@@ -106,18 +113,34 @@ impl Parts {
     }
 
     /// Reads what was put aside, and builds the graph.
-    fn finish(mut self, text: &Text<'_>, kernel: Kernel) -> Result<Graph, ErrorKind> {
+    fn finish(mut self, text: &Text<'_>, kernel: Kernel, warnings: Vec<Warning>) -> Result<Parsed, ErrorKind> {
         if self.header.is_none() {
             return Err(missing(text, "snapshot"));
         }
         for (section, mut aside) in std::mem::take(&mut self.aside) {
             self.array(section, &mut Text::new(&mut aside.file, aside.offset, kernel))?;
         }
-        let Parts { header, nodes, edges, node_facts, edge_name_max, locations, strings, .. } = self;
+        let Parts { header, nodes, edges, node_facts, edge_name_max, locations, traces, strings, .. } = self;
         let header = header.ok_or_else(|| missing(text, "snapshot"))?;
         let node_facts = node_facts.ok_or_else(|| missing(text, "nodes"))?;
         let edge_name_max = edge_name_max.ok_or_else(|| missing(text, "edges"))?;
         let strings = strings.ok_or_else(|| missing(text, "strings"))?;
-        assemble(Raw { header, nodes, node_facts, edges, edge_name_max, strings, locations }, text.offset())
+        let ephemerons = strings.ephemerons();
+        assemble(
+            Raw {
+                header,
+                nodes,
+                node_facts,
+                edges,
+                noted: Vec::new(),
+                edge_name_max,
+                strings,
+                ephemerons,
+                locations,
+                traces,
+                warnings,
+            },
+            text.offset(),
+        )
     }
 }

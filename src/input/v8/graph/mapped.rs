@@ -5,19 +5,20 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 
 use super::columns::{EdgeColumns, NodeColumns};
-use super::edges::{EdgeCrew, EdgeRule};
+use super::edges::{EdgeCrew, EdgeRule, Marks};
 use super::locations::Locations;
 use super::nodes::{NodeCrew, NodeFacts};
 use super::strings::Table;
-use super::{GraphWant, Raw, assemble, columns};
+use super::{Parsed, Raw, assemble, columns};
 use crate::error::ErrorKind;
-use crate::graph::Graph;
+use crate::graph::GraphWant;
 use crate::input::v8::document::KEY_MAX;
 use crate::input::v8::header::Header;
 use crate::input::v8::mapped::{closes, prefix, strings_start};
 use crate::input::v8::records::read_parallel;
 use crate::input::v8::strings::Index;
 use crate::input::v8::text::Text;
+use crate::input::v8::traces::{self, Traces};
 use crate::scan::Kernel;
 use crate::source::SharedMap;
 
@@ -28,13 +29,11 @@ const GAP_MAX: usize = 4096;
 ///
 /// # Errors
 /// If the graph is larger than what is allowed.
-pub(super) fn read(map: &SharedMap, kernel: Kernel, want: GraphWant, progress: &AtomicU64) -> Result<Option<Graph>, ErrorKind> {
-    let Some((header, start)) =
-        prefix(map, kernel, crate::input::Want::GROUPS).filter(|(header, _)| plausible(header, map.len()))
-    else {
+pub(super) fn read(map: &SharedMap, kernel: Kernel, want: GraphWant, progress: &AtomicU64) -> Result<Option<Parsed>, ErrorKind> {
+    let Some((header, start)) = prefix(map, kernel, want.of_header()).filter(|(header, _)| plausible(header, map.len())) else {
         return Ok(None);
     };
-    let (nodes, edges) = columns(&header, want)?;
+    let (nodes, edges) = columns(&header, want, !want.bare)?;
     let raw = sections(map, kernel, (header, start), (nodes, edges), want, progress);
     // An inconsistency is described by whoever reads front to back.
     Ok(raw.and_then(|raw| assemble(raw, 0).ok()))
@@ -73,19 +72,26 @@ fn sections(
     let (strings_start, index) = index.into_inner().ok()??;
     let start = edges_start(map, nodes_end, kernel)?;
     let fields = header.edge_fields.as_ref()?;
-    let crew = EdgeCrew::new(EdgeRule::new(&header, fields), kernel, &mut edges);
+    let strings_end = index.end;
+    let strings = Table::mapped(map.clone(), index, kernel);
+    let ephemerons = strings.ephemerons();
+    let marks = if want.bare { Some(Marks::new(&strings.named("elements"), &ephemerons)?) } else { None };
+    let rule = EdgeRule::new(&header, fields);
+    let rule = marks.as_ref().map_or(rule, |marks| rule.noting(marks));
+    let crew = EdgeCrew::new(rule, kernel, &mut edges);
     let read = read_parallel((map, start), (fields.fields, header.edge_count), kernel, &crew, progress, || {})?;
     let edge_name_max = read.sinks.iter().map(|sink| sink.name_max).max()?;
     let edges_end = read.end;
-    drop((read, crew));
+    let noted = read.sinks.into_iter().flat_map(|sink| sink.noted).collect();
+    drop(crew);
 
     let between = map.get(edges_end + 1..strings_start)?;
-    let locations = walk(between, &header, want, kernel)?;
-    if !closes(&map[index.end + 1..]) {
+    let (locations, traces) = walk(between, &header, want, kernel)?;
+    if !closes(&map[strings_end + 1..]) {
         return None;
     }
-    let strings = Table::mapped(map.clone(), index, kernel);
-    Some(Raw { header, nodes, node_facts, edges, edge_name_max, strings, locations })
+    let warnings = Vec::new();
+    Some(Raw { header, nodes, node_facts, edges, noted, edge_name_max, strings, ephemerons, locations, traces, warnings })
 }
 
 /// Where the first edge begins, if the edges follow the nodes.
@@ -101,11 +107,11 @@ fn edges_start(map: &[u8], nodes_end: usize, kernel: Kernel) -> Option<usize> {
     Some(nodes_end + 1 + usize::try_from(text.offset()).ok()?)
 }
 
-/// Walks through the sections between edges and strings. Returns the locations.
-fn walk(mut between: &[u8], header: &Header, want: GraphWant, kernel: Kernel) -> Option<Locations> {
+/// Walks through the sections between edges and strings. Returns the locations, and what is said of allocation stacks.
+fn walk(mut between: &[u8], header: &Header, want: GraphWant, kernel: Kernel) -> Option<(Locations, Traces)> {
     let mut text = Text::new(&mut between, 0, kernel);
     let mut seen: Vec<Vec<u8>> = [&b"snapshot"[..], b"nodes", b"edges"].map(<[u8]>::to_vec).into();
-    let mut locations = Locations::default();
+    let (mut locations, mut stacks) = (Locations::default(), Traces::default());
     loop {
         text.expect(b',').ok()?;
         let key = text.short_string(KEY_MAX).ok()?;
@@ -116,13 +122,17 @@ fn walk(mut between: &[u8], header: &Header, want: GraphWant, kernel: Kernel) ->
         match &key[..] {
             b"strings" => {
                 text.expect(b'[').ok()?;
-                return text.peek().ok()?.is_none().then_some(locations);
+                let whole = text.peek().ok()?.is_none() && (header.trace_fields.is_none() || stacks.has_functions());
+                return whole.then_some((locations, stacks));
             }
             b"locations" if want.places && header.location_fields.is_some() => {
                 text.expect(b'[').ok()?;
                 locations = Locations::read(&mut text, header).ok()?;
             }
-            _ => text.skip_value(&mut std::io::sink()).ok()?,
+            _ => match (traces::SECTIONS.into_iter().find(|section| section.as_bytes() == key), &header.trace_fields) {
+                (Some(section), Some(fields)) => stacks.read(&mut text, section, fields).ok()?,
+                _ => text.skip_value(&mut std::io::sink()).ok()?,
+            },
         }
         seen.push(key);
     }

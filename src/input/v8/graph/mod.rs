@@ -3,11 +3,15 @@
 //! As for groups there are two ways: all threads at once over a map in V8's own order of sections (`mapped.rs`), and front to back for
 //! everything else, which knows where an error is (`front.rs`).
 
+use std::sync::Arc;
+
 use super::document::missing;
 use super::header::Header;
+use super::traces::Traces;
 use crate::error::ErrorKind;
-use crate::graph::{Graph, NodeKinds, StringTable, Wide, check_size};
+use crate::graph::{Ephemeron, Graph, GraphWant, NodeKinds, StringTable, Wide, check_size, memory_needed};
 use crate::input::text::Text;
+use crate::report::Warning;
 use crate::scan::Kernel;
 use crate::source::Source;
 use columns::{EdgeColumns, NodeColumns};
@@ -15,24 +19,16 @@ use locations::Locations;
 use nodes::NodeFacts;
 use strings::Table;
 
+pub(super) use groups::read_heap;
+
 mod columns;
 mod edges;
 mod front;
+mod groups;
 mod locations;
 mod mapped;
 mod nodes;
 mod strings;
-
-/// What is wanted of a graph beside nodes and edges.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct GraphWant {
-    /// Numbers of allocation stacks, where there are any.
-    pub traces: bool,
-    /// Where constructors and functions are written down.
-    pub places: bool,
-    /// Bytes that the graph may take with what is computed of it; checked against the header before anything is taken.
-    pub memory_max: Option<u64>,
-}
 
 /// Reads a snapshot as a graph.
 ///
@@ -41,11 +37,24 @@ pub struct GraphWant {
 /// # Errors
 /// If the input is not a whole snapshot, its edges do not fit its nodes, or it is larger than what is allowed.
 pub fn read_graph(source: &mut Source, want: GraphWant) -> Result<Graph, ErrorKind> {
+    parse(source, want).map(|parsed| parsed.graph)
+}
+
+/// A graph, and what the file says beside it.
+struct Parsed {
+    graph: Graph,
+    header: Header,
+    strings: Arc<Table>,
+    traces: Traces,
+    warnings: Vec<Warning>,
+}
+
+fn parse(source: &mut Source, want: GraphWant) -> Result<Parsed, ErrorKind> {
     let kernel = Kernel::best();
     if let Some(map) = source.shared_map()
-        && let Some(graph) = mapped::read(&map, kernel, want, &source.done)?
+        && let Some(parsed) = mapped::read(&map, kernel, want, &source.done)?
     {
-        return Ok(graph);
+        return Ok(parsed);
     }
     source.done.store(0, std::sync::atomic::Ordering::Relaxed);
     front::read(&mut source.take_stream(), kernel, want)
@@ -57,26 +66,28 @@ struct Raw {
     nodes: NodeColumns,
     node_facts: NodeFacts,
     edges: EdgeColumns,
+    /// Numbers and names of edges that speak of WeakMap entries, where names were not kept.
+    noted: Vec<(u32, u32)>,
     /// Highest string index among edges' names, and at or behind which byte.
     edge_name_max: (u32, u64),
     strings: Table,
+    ephemerons: Vec<Ephemeron>,
     locations: Locations,
+    traces: Traces,
+    warnings: Vec<Warning>,
 }
 
 /// Columns for as many nodes and edges as the header announces.
-fn columns(header: &Header, want: GraphWant) -> Result<(NodeColumns, EdgeColumns), ErrorKind> {
+fn columns(header: &Header, want: GraphWant, edge_names: bool) -> Result<(NodeColumns, EdgeColumns), ErrorKind> {
     check_size(header.node_count, header.edge_count, want.memory_max)?;
-    let too_large = || {
-        let (nodes, edges) = (crate::text::count(header.node_count), crate::text::count(header.edge_count));
-        ErrorKind::TooLarge(format!("there is no memory for a graph of {nodes} nodes and {edges} edges"))
-    };
-    let size = |number: u64| usize::try_from(number).map_err(|_| too_large());
+    let no_memory = || ErrorKind::NoMemory { needed: memory_needed(header.node_count, header.edge_count) };
+    let size = |number: u64| usize::try_from(number).map_err(|_| no_memory());
     let (nodes, edges) = (size(header.node_count)?, size(header.edge_count)?);
     // The columns below are taken without asking: a probe tells whether so much can be had at all.
     let bytes = nodes.saturating_mul(38).saturating_add(edges.saturating_mul(9));
-    Vec::<u8>::new().try_reserve_exact(bytes).map_err(|_| too_large())?;
+    Vec::<u8>::new().try_reserve_exact(bytes).map_err(|_| no_memory())?;
     let traces = want.traces && header.trace_field.is_some();
-    Ok((NodeColumns::zeros(nodes, header.has_detachedness, traces), EdgeColumns::zeros(edges)))
+    Ok((NodeColumns::zeros(nodes, header.has_detachedness, traces), EdgeColumns::zeros(edges, edge_names)))
 }
 
 /// Where the number of a node's edges stands in its record.
@@ -101,8 +112,9 @@ fn first_edges(counts: &mut [u32], announced: u64) -> Result<(), String> {
 }
 
 /// Checks what has been read and puts it together; `end` is the offset behind it all.
-fn assemble(raw: Raw, end: u64) -> Result<Graph, ErrorKind> {
-    let Raw { header, mut nodes, node_facts, edges, edge_name_max, strings, locations } = raw;
+fn assemble(raw: Raw, end: u64) -> Result<Parsed, ErrorKind> {
+    let Raw { header, mut nodes, node_facts, edges, noted, edge_name_max, strings, ephemerons, locations, traces, warnings } =
+        raw;
     let wrong = |section: &str, offset: u64, problem: String| {
         Err(ErrorKind::Inconsistent { section: section.to_owned(), offset, problem })
     };
@@ -120,6 +132,10 @@ fn assemble(raw: Raw, end: u64) -> Result<Graph, ErrorKind> {
         let problem = format!("an edge's name at or behind this place is string {name}, but the file has {strings} strings");
         return wrong("edges", edge_name_max.1, problem);
     }
+    if let Some((name, offset)) = traces.name_max.filter(|&(name, _)| u64::from(name) >= strings.len()) {
+        let (name, strings) = (count(u64::from(name)), count(strings.len()));
+        return wrong("trace_function_infos", offset, format!("a name is string {name}, but the file has {strings} strings"));
+    }
     if let Err(problem) = first_edges(&mut nodes.edges, header.edge_count) {
         return wrong("edges", end, problem);
     }
@@ -129,11 +145,12 @@ fn assemble(raw: Raw, end: u64) -> Result<Graph, ErrorKind> {
         let problem = format!("root_index {} is not the beginning of a node", header.root_index);
         return wrong("snapshot", 0, problem);
     }
-    let kinds = NodeKinds::new(header.kinds.into_iter().map(|kind| kind.name).collect());
+    let kinds = NodeKinds::new(header.kinds.iter().map(|kind| kind.name.clone()).collect());
     let kinds = match kinds {
         Ok(kinds) => kinds,
         Err(problem) => return wrong("snapshot", 0, problem),
     };
+    let strings = Arc::new(strings);
     let mut graph = Graph {
         kinds,
         kind: nodes.kind,
@@ -147,12 +164,16 @@ fn assemble(raw: Raw, end: u64) -> Result<Graph, ErrorKind> {
         edge_name: edges.name,
         to_node: edges.to_node,
         root: crate::graph::halves(root).0,
-        ephemerons: strings.ephemerons(),
-        strings: Box::new(strings) as Box<dyn StringTable>,
+        ephemerons,
+        strings: Box::new(Arc::clone(&strings)) as Box<dyn StringTable>,
         located: locations.located,
         places: locations.places,
         extra_native_bytes: header.extra_native_bytes.unwrap_or(0),
     };
-    graph.mark_tables();
-    Ok(graph)
+    if graph.edge_name.is_empty() {
+        graph.mark_noted(&noted);
+    } else {
+        graph.mark_tables();
+    }
+    Ok(Parsed { graph, header, strings, traces, warnings })
 }

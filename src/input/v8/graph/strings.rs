@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use regex::Regex;
 
@@ -62,6 +63,31 @@ impl Table {
         self.index.count
     }
 
+    /// Calls `found` with the raw text of each wanted string; `wanted` is ascending.
+    pub(super) fn fetch(&self, wanted: &[u32], found: impl FnMut(u32, &[u8])) {
+        self.index.fetch(&self.bytes, self.kernel, wanted, found);
+    }
+
+    /// The text of a string.
+    fn text(&self, index: u32) -> String {
+        let mut text = String::new();
+        self.fetch(&[index], |_, raw| text = crate::input::json::unescape(raw));
+        text
+    }
+
+    /// The strings of a text without escapes, ascending.
+    pub(super) fn named(&self, text: &str) -> Vec<u32> {
+        let section = &self.bytes[self.index.range()];
+        let quoted = format!("\"{text}\"");
+        let found = memchr::memmem::find_iter(section, &quoted);
+        let mut named: Vec<u32> =
+            found.map(|at| self.index.at(&self.bytes, self.kernel, self.index.range().start + at + 1)).collect();
+        // The first quote may be one within a string.
+        named.retain(|&index| self.text(index) == text);
+        named.dedup();
+        named
+    }
+
     /// The names of edges that belong to WeakMap entries, ascending.
     pub(super) fn ephemerons(&self) -> Vec<Ephemeron> {
         // As V8 writes them, in the heap snapshot's explorer of entries of ephemeron tables.
@@ -77,7 +103,7 @@ impl Table {
             if found.last().is_some_and(|last| last.name == index) {
                 continue;
             }
-            let text = self.get(index);
+            let text = self.text(index);
             let Some(captured) = name.captures(&text) else { continue };
             let Ok(table) = captured[2].parse() else { continue };
             let next = ordinal(pairs.len());
@@ -88,14 +114,12 @@ impl Table {
     }
 }
 
-impl StringTable for Table {
+impl StringTable for Arc<Table> {
     fn count(&self) -> u32 {
         u32::try_from(self.index.count).unwrap_or(u32::MAX)
     }
 
     fn get(&self, index: u32) -> Cow<'_, str> {
-        let mut text = String::new();
-        self.index.fetch(&self.bytes, self.kernel, &[index], |_, raw| text = crate::input::json::unescape(raw));
-        Cow::Owned(text)
+        Cow::Owned(self.text(index))
     }
 }

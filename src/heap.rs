@@ -1,0 +1,161 @@
+//! What the references of a snapshot tell: retained sizes of rows, bytes by what they are for, classes as Chrome DevTools forms them.
+//!
+//! A graph takes several times the time and memory of groups. It is read on demand, one snapshot at a time, and what stays of it are
+//! the [`HeapFacts`].
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::error::ErrorKind;
+use crate::graph::devtools::comparison::Objects;
+use crate::graph::devtools::interfaces::Interfaces;
+use crate::graph::devtools::statistics::Statistics;
+use crate::graph::{Children, Graph, Spare, Walked, ordinal, pages, retained_sizes_in};
+use crate::grouping::Level;
+use crate::input::Want;
+use crate::snapshot::Snapshot;
+
+/// What is wanted of a snapshot's references.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct HeapWant<'a> {
+    /// Rows whose retained sizes are wanted.
+    pub retained: Option<RowsWant<'a>>,
+    /// Count the sizes that DevTools shows, where a backing store belongs to the object it is of, instead of self sizes.
+    pub owned: bool,
+    /// Tell groups apart by the class that DevTools forms.
+    pub classes: bool,
+    /// The classes of plain objects; those that the snapshot itself shows unless given.
+    pub interfaces: Option<&'a Interfaces>,
+    /// Remember class, id and size of every object, to compare them with another snapshot's.
+    pub objects: bool,
+    /// Sum up bytes by what they are for.
+    pub statistics: bool,
+    /// Keep all columns of the graph, for those who follow references themselves.
+    pub whole: bool,
+    /// Bytes that the graph may take with what is computed of it; checked against the header before anything is taken.
+    pub memory_max: Option<u64>,
+}
+
+/// Rows, as a report forms them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RowsWant<'a> {
+    /// Levels of grouping, outermost first; none for what says most about the input.
+    pub by: &'a [Level],
+    /// Also the rows by name within classes.
+    pub breakdown: bool,
+    /// Node types of the objects that count; none for all.
+    pub kinds: &'a [String],
+}
+
+impl HeapWant<'_> {
+    /// The refusal of a format whose files hold no references, or not those that are needed.
+    #[must_use]
+    pub fn refused(&self, what: &str) -> ErrorKind {
+        let option = match self {
+            Self { classes: true, .. } => "--by devtools",
+            Self { owned: true, .. } => "--sizes owned",
+            Self { retained: Some(_), .. } => "--retained",
+            _ => "this command",
+        };
+        ErrorKind::Unrecognized(format!("{what}, which {option} needs"))
+    }
+}
+
+/// What stays of a graph.
+#[derive(Debug, Default)]
+pub struct HeapFacts {
+    /// Retained sizes.
+    pub retained: Option<Retained>,
+    /// Bytes by what they are for, as DevTools counts them.
+    pub statistics: Option<Statistics>,
+    /// The classes of plain objects that were formed.
+    pub interfaces: Option<Interfaces>,
+    /// The objects by class and id.
+    pub objects: Option<Objects>,
+}
+
+/// Retained sizes of rows.
+#[derive(Debug, Default)]
+pub struct Retained {
+    by_key: HashMap<Vec<String>, u64>,
+}
+
+impl Retained {
+    /// Bytes that the objects of a row retain, by the row's raw key; 0 for one that the snapshot does not have.
+    #[must_use]
+    pub fn of(&self, key: &[String]) -> u64 {
+        self.by_key.get(key).copied().unwrap_or(0)
+    }
+}
+
+/// A snapshot with its graph.
+pub struct Heap {
+    /// The snapshot.
+    pub snapshot: Snapshot,
+    /// The graph; its sizes are those that were asked for. Names, ids and edges' names may have been let go.
+    pub graph: Graph,
+    /// The group of each node; past the last one for a root that is not in the file.
+    pub group_of: Vec<u32>,
+}
+
+impl Heap {
+    /// Computes what is wanted and lets the graph go.
+    #[must_use]
+    pub(crate) fn finish(self, files: Want<'_>, want: HeapWant<'_>) -> Snapshot {
+        let Self { mut snapshot, graph, group_of } = self;
+        let settled = snapshot.settle(files.source_maps, files.drop_frames);
+        if let Some(rows) = want.retained {
+            let retained = retained(&snapshot, &settled, graph, &group_of, rows);
+            snapshot.heap.get_or_insert_default().retained = Some(retained);
+        }
+        snapshot
+    }
+}
+
+/// Retained sizes of the rows that the groups of a snapshot make. `settled` tells where each group of `group_of` is now.
+fn retained(snapshot: &Snapshot, settled: &[u32], mut graph: Graph, group_of: &[u32], want: RowsWant<'_>) -> Retained {
+    let mut spare = Spare::default();
+    let pages = pages(&graph);
+    graph.drop_names(&mut spare);
+    let walked = Walked::new(&graph, &pages, &mut spare);
+    graph.drop_edges(&mut spare);
+    let dominators = walked.dominators(&mut spare);
+    let retained = retained_sizes_in(&dominators, &graph.self_size, &mut spare);
+    drop(graph);
+    let tree = Children::new(&dominators, &mut spare);
+    let default = [Level::default_of(snapshot.runtime)];
+    let by = if want.by.is_empty() { &default } else { want.by };
+    let mut lists: Vec<&[Level]> = (1..=by.len()).map(|depth| &by[..depth]).collect();
+    if want.breakdown && by == [Level::Class] {
+        lists.push(&[Level::Class, Level::Name]);
+    }
+    let mut by_key = HashMap::new();
+    for levels in lists {
+        let (keys, row_of) = rows(snapshot, levels, want.kinds);
+        let row_of: Vec<Option<u32>> = settled.iter().map(|&group| row_of[group as usize]).collect();
+        let sums = tree.retained_by_group(&retained, keys.len(), |node| {
+            // A root that is made up is in no group.
+            row_of.get(group_of[node as usize] as usize).copied().flatten()
+        });
+        by_key.extend(keys.into_iter().zip(sums));
+    }
+    Retained { by_key }
+}
+
+/// The rows of a snapshot's groups at some levels, and the row of each group.
+fn rows(snapshot: &Snapshot, levels: &[Level], kinds: &[String]) -> (Vec<Vec<String>>, Vec<Option<u32>>) {
+    let mut numbers: BTreeMap<Vec<String>, u32> = BTreeMap::new();
+    let mut keys = Vec::new();
+    let mut row = |group: &crate::snapshot::Group| {
+        let counts = (kinds.is_empty() || kinds.contains(&group.kind)) && levels.iter().all(|level| level.has_row(&group.class));
+        counts.then(|| {
+            let of = group.traits(snapshot.runtime, &snapshot.stacks);
+            let key: Vec<String> = levels.iter().map(|level| level.key_of(&of)).collect();
+            *numbers.entry(key).or_insert_with_key(|key| {
+                keys.push(key.clone());
+                ordinal(keys.len() - 1)
+            })
+        })
+    };
+    let row_of = snapshot.groups.iter().map(&mut row).collect();
+    (keys, row_of)
+}

@@ -1,0 +1,166 @@
+//! The groups of a graph's nodes, counted as those of a file are, with what its references tell of them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::{Parsed, Table, parse};
+use crate::error::ErrorKind;
+use crate::graph::devtools::comparison::{Objects, Side};
+use crate::graph::devtools::interfaces::Interfaces;
+use crate::graph::devtools::statistics::Statistics;
+use crate::graph::{Detachedness, Graph, GraphWant, Keys, column, devtools_keys, ordinal, owned_sizes};
+use crate::heap::{Heap, HeapFacts, HeapWant};
+use crate::identity::Identify;
+use crate::input::Want;
+use crate::input::v8::header::Header;
+use crate::input::v8::nodes::describe;
+use crate::input::v8::tally::{Fault, Tally};
+use crate::input::v8::{Branches, Names, assemble};
+use crate::report::Warning;
+use crate::scan::Records;
+use crate::source::Source;
+
+/// Nodes that are handed to a tally at once.
+const BATCH: usize = 1 << 12;
+
+/// Reads a snapshot with its graph.
+pub(in crate::input::v8) fn read_heap(source: &mut Source, want: Want<'_>, heap: HeapWant<'_>) -> Result<Heap, ErrorKind> {
+    let graph_want = GraphWant {
+        traces: want.stacks,
+        places: heap.classes || heap.whole,
+        bare: !(heap.classes || heap.whole),
+        memory_max: heap.memory_max,
+    };
+    let Parsed { mut graph, header, strings, traces, mut warnings } = parse(source, graph_want)?;
+    let (mut facts, keys) = devtools(&mut graph, heap, &mut warnings);
+    let (branches, of_node) = branches(&graph, &header, keys.as_ref());
+    let statistics = || {
+        let lacking = heap.statistics && facts.statistics.is_none();
+        let sums = |detachedness: &Detachedness| Statistics::new(&graph, detachedness, &owned_sizes(&graph, detachedness));
+        lacking.then(|| sums(&Detachedness::new(&graph)))
+    };
+    let count = || tallies(&graph, &header, &strings, of_node.as_deref(), want.identify);
+    let (counted, statistics) = rayon::join(count, statistics);
+    let (tallies, mut group_of) = counted?;
+    facts.statistics = facts.statistics.or(statistics);
+    drop(of_node);
+    if !heap.whole {
+        graph.drop_edge_names();
+    }
+    let mut names = Names::wanted(&header, &tallies, &traces);
+    let wanted = names.indexes();
+    strings.fetch(&wanted, |name, raw| names.add(name, raw));
+    let piece = piece(graph.kind.len());
+    let (mut snapshot, of_slot) = assemble(&header, tallies, &names, (&traces, &branches), warnings);
+    group_of.par_chunks_mut(piece).zip(&of_slot).for_each(|(nodes, of_slot)| {
+        nodes.iter_mut().for_each(|slot| *slot = of_slot[*slot as usize]);
+    });
+    if let Some(keys) = keys.filter(|_| heap.objects) {
+        let side = Side { graph: &graph, sizes: &graph.self_size, keys: &keys };
+        facts.objects = Some(Objects::new(side, &group_of));
+    }
+    snapshot.heap = Some(facts);
+    Ok(Heap { snapshot, graph, group_of })
+}
+
+/// What DevTools makes of a heap and groups depend on, as far as it is wanted: sizes go to the graph, classes are returned.
+fn devtools(graph: &mut Graph, want: HeapWant<'_>, warnings: &mut Vec<Warning>) -> (HeapFacts, Option<Keys>) {
+    let mut facts = HeapFacts::default();
+    if !(want.owned || want.classes) {
+        return (facts, None);
+    }
+    let detachedness = Detachedness::new(graph);
+    let keys = want.classes.then(|| {
+        let interfaces = want.interfaces.cloned().unwrap_or_else(|| Interfaces::infer(graph));
+        let keys = devtools_keys(graph, &detachedness, &interfaces);
+        facts.interfaces = Some(interfaces);
+        keys
+    });
+    if want.owned {
+        let sizes = owned_sizes(graph, &detachedness);
+        facts.statistics = want.statistics.then(|| Statistics::new(graph, &detachedness, &sizes));
+        warnings.extend(without_owners(graph));
+        graph.self_size = sizes;
+    }
+    (facts, keys)
+}
+
+/// A warning of heaps in which nothing belongs to anything.
+fn without_owners(graph: &Graph) -> Option<Warning> {
+    let message = "the snapshot has no global object or context below its root (V8 15 and later write none): as in DevTools, backing \
+                   stores keep their sizes, and owned sizes are self sizes";
+    let warning = Warning { code: "no-owners".to_owned(), message: message.to_owned(), input: None };
+    (!crate::graph::devtools::has_user_roots(graph)).then_some(warning)
+}
+
+/// What tells groups of one kind and name apart: the stack, the class, or both. Returns the number of each node's, too, unless all
+/// are 0.
+fn branches(graph: &Graph, header: &Header, keys: Option<&Keys>) -> (Branches, Option<Vec<u32>>) {
+    let traces = header.layout.trace.map(|_| &graph.trace).filter(|trace| !trace.is_empty());
+    let Some(keys) = keys else { return (Branches::default(), traces.cloned()) };
+    let classes: Vec<String> = std::iter::once(String::new()).chain(keys.keys.iter().map(ToString::to_string)).collect();
+    let class = |node: u32| if graph.self_size.get(node) == 0 { 0 } else { keys.of[node as usize] + 1 };
+    let mut numbers: HashMap<(u32, u32), u32> = HashMap::from([((0, 0), 0)]);
+    let mut pairs = vec![(0, 0)];
+    let of_node = (0..graph.nodes()).map(|node| {
+        let pair = (traces.map_or(0, |trace| trace[node as usize]), class(node));
+        *numbers.entry(pair).or_insert_with(|| {
+            pairs.push(pair);
+            ordinal(pairs.len() - 1)
+        })
+    });
+    let of_node = of_node.collect();
+    (Branches { pairs: Some(pairs), classes }, Some(of_node))
+}
+
+/// Nodes of each worker's part.
+fn piece(nodes: usize) -> usize {
+    nodes.div_ceil(rayon::current_num_threads().max(1)).next_multiple_of(BATCH)
+}
+
+/// Counts the nodes. Returns the slot of each, too, in the tally of its part.
+fn tallies<'a>(
+    graph: &Graph,
+    header: &Header,
+    strings: &Arc<Table>,
+    branches: Option<&[u32]>,
+    identify: Identify<'a>,
+) -> Result<(Vec<Tally<'a>>, Vec<u32>), ErrorKind> {
+    let nodes = graph.kind.len();
+    let mut slots = column(0, nodes);
+    let piece = piece(nodes);
+    let count = |(number, slots): (usize, &mut [u32])| -> Result<Tally<'a>, Fault> {
+        let mut tally = Tally::new(header, strings.len(), identify);
+        let mut records = Records::default();
+        for (batch, slots) in slots.chunks_mut(BATCH).enumerate() {
+            let from = number * piece + batch * BATCH;
+            fill(&mut records, graph, from..from + slots.len(), branches);
+            tally.begin(slots.len());
+            tally.add(&mut records)?;
+            slots.copy_from_slice(tally.slot_of());
+        }
+        Ok(tally)
+    };
+    let tallies: Result<Vec<Tally<'a>>, Fault> = slots.par_chunks_mut(piece.max(1)).enumerate().map(count).collect();
+    let tallies = tallies.map_err(|fault| ErrorKind::Inconsistent {
+        section: "nodes".to_owned(),
+        offset: 0,
+        problem: describe(header, fault),
+    })?;
+    Ok((tallies, slots))
+}
+
+/// Nodes as a file's decoder gives them.
+fn fill(records: &mut Records, graph: &Graph, nodes: std::ops::Range<usize>, branches: Option<&[u32]>) {
+    records.clear();
+    records.kind.extend(graph.kind[nodes.clone()].iter().map(|&kind| u32::from(kind)));
+    records.name.extend_from_slice(&graph.name[nodes.clone()]);
+    let ordinals = || (ordinal(nodes.start)..).take(nodes.len());
+    records.id.extend(ordinals().map(|node| graph.id.get(node)));
+    records.self_size.extend(ordinals().map(|node| graph.self_size.get(node)));
+    let detached = |node: usize| graph.detachedness.get(node) == Some(&2);
+    records.detached.extend(nodes.clone().map(detached));
+    records.trace.extend_from_slice(branches.map_or(&[], |branches| &branches[nodes]));
+}
