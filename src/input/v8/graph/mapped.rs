@@ -83,7 +83,6 @@ fn sections(
     let edge_name_max = read.sinks.iter().map(|sink| sink.name_max).max()?;
     let edges_end = read.end;
     let noted = read.sinks.into_iter().flat_map(|sink| sink.noted).collect();
-    drop(crew);
 
     let between = map.get(edges_end + 1..strings_start)?;
     let (locations, traces) = walk(between, &header, want, kernel)?;
