@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 
-/// Unpacked bytes asked for at once: heapdiff's block.
+/// Unpacked bytes asked for at once: they stay in the cache.
 const BLOCK: usize = 256 << 10;
 
 fn main() -> Result<(), Box<dyn Error>> {
