@@ -370,6 +370,7 @@ fn growth_of_channels_is_put_on_their_package_and_their_caller() {
     assert!(finding["members"].as_array().unwrap().iter().any(|member| member["name"] == "InternalChannel"));
     let frames = finding["allocated_at"]["frames"].as_array().unwrap();
     assert!(frames.iter().any(|frame| frame["function"] == "lookup" && frame["line"] == 24), "{frames:?}");
+    assert_eq!(finding["allocated_at"]["package"], "@grpc/grpc-js");
 }
 
 /// Bytes of the lines of folded stacks, by what they begin with.
