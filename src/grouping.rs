@@ -76,6 +76,12 @@ impl Level {
         !matches!(self, Self::Class | Self::Kind | Self::Name | Self::DevTools)
     }
 
+    /// Whether all it asks of a stack is its site.
+    #[must_use]
+    pub fn is_of_site(self) -> bool {
+        matches!(self, Self::Site | Self::Script | Self::Package)
+    }
+
     /// Whether a group's key depends on its stack alone.
     #[must_use]
     pub fn goes_by_stack(self, runtime: Runtime) -> bool {
