@@ -38,7 +38,7 @@ pub struct PathNode {
 }
 
 /// The path nodes of one snapshot, each behind its parent.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct PathTree {
     /// The path nodes; the first is the root.
     pub nodes: Vec<PathNode>,
