@@ -58,12 +58,16 @@ fn found(series: &Series, options: &Options, progress: &Watcher) -> Result<Repor
     only_v8(series, "paths")?;
     let several = series.inputs.len() > 1;
     let compares = several && first.process.is_some() && first.process == last.process;
-    let old = if compares { Some(of_graph(&first.path, progress, |graph| ids(graph, &options.wanted))?) } else { None };
+    let old = if compares {
+        Some(of_graph(&first.path, GraphWant::default(), progress, |graph| ids(graph, &options.wanted))?)
+    } else {
+        None
+    };
     if several && !compares {
         let message = "ids do not tell which objects are new: all of the last snapshot are shown".to_owned();
         report.warnings.push(Warning { code: "no-identity".to_owned(), message, input: None });
     }
-    let alive = of_graph(&last.path, progress, |graph| alive(graph, options, old.as_ref()))?;
+    let alive = of_graph(&last.path, GraphWant::default(), progress, |graph| alive(graph, options, old.as_ref()))?;
     if alive.instances == 0 {
         let path = safe_name(&last.path);
         let message = match alive.old_instances {
@@ -90,10 +94,15 @@ pub(super) fn only_v8(series: &Series, what: &str) -> Result<(), Failure> {
 ///
 /// # Errors
 /// If it cannot be read, is refused, or changes meanwhile.
-pub(super) fn of_graph<T>(path: &str, progress: &Watcher, compute: impl FnOnce(&Graph) -> T) -> Result<T, Failure> {
+pub(super) fn of_graph<T>(
+    path: &str,
+    want: GraphWant,
+    progress: &Watcher,
+    compute: impl FnOnce(&Graph) -> T,
+) -> Result<T, Failure> {
     let mut source = Source::open(path).map_err(|kind| kind.at(path))?;
     progress.begin(path, &source.done, source.total);
-    let result = read_graph(&mut source, GraphWant::default()).map(|graph| compute(&graph));
+    let result = read_graph(&mut source, want).map(|graph| compute(&graph));
     // A changed file explains any error better than the error does.
     source.unchanged().map_err(|kind| kind.at(path))?;
     Ok(result.map_err(|kind| kind.at(path))?)

@@ -253,8 +253,13 @@ fn memory_is_asked_for_before_it_is_taken() {
         assert!(refused.stderr.contains("need about") && refused.stderr.contains("--max-memory"), "{refused:?}");
         assert_eq!(run(&[&["top", &path, "--max-memory", "1GiB"], options].concat()).code, Some(0));
     }
+    let why = ["trend", "--why", "fixtures/v8/leak", "--max-memory"];
+    let refused = run(&[&why[..], &["1 MiB"]].concat());
+    assert_eq!((refused.code, refused.stdout.len()), (Some(5), 0), "{refused:?}");
+    assert_eq!(run(&[&why[..], &["1 GiB"]].concat()).code, Some(0));
     // Nobody asks for references: nothing is refused.
     assert_eq!(run(&["top", &path, "--max-memory", "1 MiB"]).code, Some(0));
+    assert_eq!(run(&["trend", "fixtures/v8/leak", "--max-memory", "1 MiB"]).code, Some(0));
     let wrong = run(&["top", &path, "--max-memory", "much"]);
     assert_eq!(wrong.code, Some(2));
 }
