@@ -24,14 +24,14 @@ pub(super) fn anonymize(args: &Anonymize) -> Result<(), Failure> {
     let file = (args.copy != "-").then(|| OutputFile::open(&args.copy)).transpose()?;
     let progress = Watcher::new(args.quiet);
     // A copy of a damaged file would look whole.
-    load::read(path, Want { verify: true, ..Want::GROUPS }, &progress)?;
+    let snapshot = load::read(path, Want { verify: true, ..Want::GROUPS }, &progress)?;
     drop(progress);
     let rule = match &args.hash_names {
         None => NameRule::Keep,
         Some(key) => NameRule::Hash { key, is_public: &growth::is_public_name },
     };
     let content = |out: &mut dyn Write| {
-        let copied = v8::anonymize(&|| Source::open(path), &rule, out);
+        let copied = v8::anonymize(&|| Source::open(path), snapshot.strings, &rule, out);
         copied.map_err(|kind| Fault::Other(kind.at(path).into()))
     };
     match file {
