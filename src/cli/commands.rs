@@ -3,7 +3,7 @@
 use clap::CommandFactory;
 
 use super::args::{Cli, Command, Diff, HeapArgs, Order, ReportArgs, Summary, Top, Trend, Verify};
-use super::config::{self, Output};
+use super::config::{self, Limits, Output};
 use super::output::{self, OutputFile};
 use super::progress::Watcher;
 use super::{Failure, Outcome, anonymize, check, exit};
@@ -115,7 +115,8 @@ fn analyse(
         let mut other_causes = Vec::new();
         if why {
             let mut explained = Trends::of(&series);
-            other_causes = super::why::explain(&series, &mut explained, &progress)?;
+            let limits = Limits { input: args.read.input.max_input, memory: args.max_memory };
+            other_causes = super::why::explain(&series, &mut explained, limits, &progress)?;
             trends = Some(explained);
         }
         let mut report = |options: &Options| {
@@ -147,17 +148,22 @@ fn verify(args: &Verify) -> Result<Notes, Failure> {
     let output = config::output(report::Command::Verify, &args.output)?;
     let files = open(&output)?;
     let progress = Watcher::new(output.quiet);
-    let want = Want { verify: true, ..Want::GROUPS };
-    let (mut loaded, mut refused) = (Vec::new(), Vec::new());
+    let want = Want { verify: true, input_max: args.input.max_input, ..Want::GROUPS };
+    let (mut loaded, mut refused) = (Vec::new(), Failure { code: exit::OUTPUT, messages: Vec::new() });
     for input in &inputs {
         match in_pool(output.threads, || load::read(&input.path, want, &progress))? {
             Ok(snapshot) => loaded.push(Loaded { path: input.path.clone(), snapshot, process: None }),
-            Err(error) => refused.extend(Failure::from(error).messages),
+            Err(error) => {
+                // A file that is broken says more than one that is too large.
+                let failure = Failure::from(error);
+                refused.code = refused.code.min(failure.code);
+                refused.messages.extend(failure.messages);
+            }
         }
     }
     drop(progress);
-    if !refused.is_empty() {
-        return Err(Failure { code: exit::INPUT, messages: refused });
+    if !refused.messages.is_empty() {
+        return Err(refused);
     }
     let report = analysis::verified(&Series::new(loaded, OrderBy::Given, None, Vec::new()));
     write(&report, None, &output, files)
