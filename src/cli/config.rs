@@ -115,9 +115,12 @@ pub fn want<'a>(rows: &[&'a Options], args: &ReadArgs, frames: &'a Frames) -> Wa
     let by_stacks_alone = |rows: &&Options| {
         rows.command == report::Command::Top && !rows.by.is_empty() && rows.by.iter().all(|level| level.is_of_stack())
     };
+    // Frames may become another site's when they are replaced or taken off.
+    let as_recorded = frames.dropped.is_none() && frames.source_maps.is_none();
     Want {
         types: rows.is_empty() || !rows.iter().all(by_stacks_alone),
         stacks: grows || by(|level| level.is_of_stack()),
+        sites_only: !grows && as_recorded && !by(|level| level.is_of_stack() && !level.is_of_site()),
         names: by(|level| *level == Level::Name),
         collapse: args.collapse,
         allow_truncated: args.allow_truncated,

@@ -67,6 +67,8 @@ pub struct Want<'a> {
     pub verify: bool,
     /// Tell groups apart by allocation stack. Formats that know nothing but stacks always do.
     pub stacks: bool,
+    /// Stacks with the same [site](crate::stacks::Stacks::site) may count as one of them: nothing but their sites is asked for.
+    pub sites_only: bool,
     /// Name functions, modules and the like, where the type alone groups them otherwise (Python).
     pub names: bool,
     /// Count an instance and its attribute dictionary as one (Python).
@@ -103,6 +105,7 @@ impl Want<'_> {
         identify: Identify::No,
         verify: false,
         stacks: false,
+        sites_only: false,
         names: false,
         collapse: false,
         allow_truncated: false,

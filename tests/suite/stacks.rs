@@ -313,6 +313,26 @@ fn rows_by_place_alone_are_sums_of_those_by_type() {
 }
 
 #[test]
+fn sites_are_sums_of_whole_stacks() {
+    for name in TRACKED {
+        let path = text(&corpus(name));
+        for level in ["site", "script", "package"] {
+            let sites = report(&["top", &path, "--by", &format!("class,{level}"), "-n", "0"]);
+            let stacks = report(&["top", &path, "--by", &format!("class,{level},stack"), "-n", "0"]);
+            let sums = |rows: &Value| -> BTreeMap<String, Value> {
+                let inner = rows.as_array().unwrap().iter().filter(|row| row["key"].as_array().unwrap().len() == 2);
+                inner
+                    .map(|row| (row["key"].to_string(), Value::from(["count", "self_size"].map(|f| row[f].clone()).to_vec())))
+                    .collect()
+            };
+            let expected = sums(&stacks["parents"]);
+            assert!(expected.len() > 10);
+            assert_eq!(sums(&sites["groups"]), expected, "{name} {level}");
+        }
+    }
+}
+
+#[test]
 fn what_was_allocated_is_known_by_place_alone() {
     let path = text(&corpus("isolates/ivm-track-s3.heapsnapshot"));
     let by_package = report(&["top", &path, "--by", "package,class", "-n", "0"]);
@@ -370,6 +390,7 @@ fn growth_of_channels_is_put_on_their_package_and_their_caller() {
     assert!(finding["members"].as_array().unwrap().iter().any(|member| member["name"] == "InternalChannel"));
     let frames = finding["allocated_at"]["frames"].as_array().unwrap();
     assert!(frames.iter().any(|frame| frame["function"] == "lookup" && frame["line"] == 24), "{frames:?}");
+    assert_eq!(finding["allocated_at"]["package"], "@grpc/grpc-js");
 }
 
 /// Bytes of the lines of folded stacks, by what they begin with.
