@@ -44,6 +44,8 @@ pub struct Source {
     pub compressed: Option<&'static str>,
     /// Most bytes of the (unpacked) content, if that was said.
     max: Option<u64>,
+    /// Whatever a compressed input unpacks to, so many bytes are read if nothing else was said.
+    always: u64,
 }
 
 enum Bytes {
@@ -82,6 +84,7 @@ impl Source {
                     total,
                     compressed: None,
                     max: None,
+                    always: limit::ALWAYS,
                 });
             }
         }
@@ -125,7 +128,15 @@ impl Source {
                 Box::new(Pipelined::new(unpacked))
             }
         };
-        Ok(Self { path: path.to_owned(), bytes: Bytes::Stream { head, rest }, done, total, compressed, max: None })
+        Ok(Self {
+            path: path.to_owned(),
+            bytes: Bytes::Stream { head, rest },
+            done,
+            total,
+            compressed,
+            max: None,
+            always: limit::ALWAYS,
+        })
     }
 
     /// The same, with a limit for the bytes of its (unpacked) content in place of the one that compressed inputs have by themselves.
@@ -137,6 +148,11 @@ impl Source {
             (Some(total), Some(limit)) if self.compressed.is_none() && total > limit => Err(ErrorKind::InputSize { limit }),
             _ => Ok(Self { max, ..self }),
         }
+    }
+
+    /// Lets a compressed input unpack to much more than its size: its records may be equal.
+    pub fn expect_repetition(&mut self) {
+        self.always = limit::ALWAYS_REPEATED;
     }
 
     /// The first kilobytes of the (unpacked) content.
@@ -172,7 +188,11 @@ impl Source {
                 let input = io::Cursor::new(head).chain(rest);
                 match (self.max, self.compressed) {
                     (Some(max), _) => Box::new(Limited { input, read: 0, bound: Bound::At(max) }),
-                    (None, Some(_)) => Box::new(Limited { input, read: 0, bound: Bound::Ratio(Arc::clone(&self.done)) }),
+                    (None, Some(_)) => Box::new(Limited {
+                        input,
+                        read: 0,
+                        bound: Bound::Ratio { stored: Arc::clone(&self.done), always: self.always },
+                    }),
                     (None, None) => Box::new(input),
                 }
             }

@@ -27,6 +27,10 @@ pub trait InputFormat: Sync {
     fn name(&self) -> &'static str;
     /// Whose objects the format describes.
     fn runtime(&self) -> Runtime;
+    /// Whether records may be equal, so that content may be packed to next to nothing. Objects with ids or addresses differ.
+    fn repeats(&self) -> bool {
+        false
+    }
     /// Whether content that begins so is of this format.
     fn sniff(&self, head: &[u8]) -> Sniff;
     /// An odd object id that is probably not above the highest, but near it, as far as a short look tells; else 0.
@@ -156,7 +160,11 @@ pub(crate) fn is_known(head: &[u8]) -> bool {
 /// If no format recognizes it, the reader refuses it, or the file changed meanwhile.
 pub fn read(source: &mut Source, want: Want<'_>) -> Result<Snapshot, ErrorKind> {
     let refused = |sentence: &str| Err(ErrorKind::Unrecognized(sentence.to_owned()));
-    let result = format_of(source.head()).map_err(ErrorKind::Unrecognized).and_then(|format| match want.heap {
+    let format = format_of(source.head());
+    if format.as_ref().is_ok_and(|format| format.repeats()) {
+        source.expect_repetition();
+    }
+    let result = format.map_err(ErrorKind::Unrecognized).and_then(|format| match want.heap {
         _ if want.allocated_between.is_some() && format.name() != v8::NAME => {
             refused("it does not tell when objects were allocated: only recordings of V8 do")
         }

@@ -28,6 +28,10 @@ impl InputFormat for StackList {
         Runtime::Untyped
     }
 
+    fn repeats(&self) -> bool {
+        true
+    }
+
     /// A list of stacks, or what may become one: a list of nothing, one that is cut short.
     fn sniff(&self, head: &[u8]) -> Sniff {
         let text = compact(head);

@@ -29,6 +29,10 @@ impl InputFormat for Tracemalloc {
         Runtime::Untyped
     }
 
+    fn repeats(&self) -> bool {
+        true
+    }
+
     /// An object that says so (and is no summary of one), or whose first member is a list of traces: the word may then come late.
     fn sniff(&self, head: &[u8]) -> Sniff {
         let text = compact(head);

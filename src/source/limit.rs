@@ -11,13 +11,16 @@ use crate::error::ErrorKind;
 pub(super) const RATIO_MAX: u64 = 100;
 /// Whatever unpacks to less is read: memory that is taken for a line or a name stays below it, too.
 pub(super) const ALWAYS: u64 = 16 << 20;
+/// The same for formats whose records may all be equal, such as lists of stacks, which are packed to a thousandth and less. Their
+/// readers bound names themselves; this ends what would go on for minutes.
+pub(super) const ALWAYS_REPEATED: u64 = 4 << 30;
 
 /// How much may be read.
 pub(super) enum Bound {
     /// So many bytes, unpacked.
     At(u64),
-    /// [`RATIO_MAX`] times what has been read of the compressed input.
-    Ratio(Arc<AtomicU64>),
+    /// [`RATIO_MAX`] times what has been read of the compressed input, or so many bytes.
+    Ratio { stored: Arc<AtomicU64>, always: u64 },
 }
 
 /// Reads up to a bound, and fails behind it.
@@ -33,7 +36,7 @@ impl<R: Read> Read for Limited<R> {
         self.read += n as u64;
         match &self.bound {
             Bound::At(limit) if self.read > *limit => Err(io::Error::other(OverLimit::Size(*limit))),
-            Bound::Ratio(stored) if self.read > ALWAYS => {
+            Bound::Ratio { stored, always } if self.read > *always => {
                 let stored = stored.load(Ordering::Relaxed);
                 let bomb = self.read > stored.saturating_mul(RATIO_MAX);
                 if bomb { Err(io::Error::other(OverLimit::Ratio { stored, unpacked: self.read })) } else { Ok(n) }
@@ -82,7 +85,7 @@ mod tests {
         assert_eq!(read(1000, Bound::At(1000)).unwrap(), 1000);
         assert!(matches!(read(1001, Bound::At(1000)), Err(ErrorKind::InputSize { limit: 1000 })));
         assert!(matches!(read(1, Bound::At(0)), Err(ErrorKind::InputSize { limit: 0 })));
-        let ratio = |stored, bytes| read(bytes, Bound::Ratio(Arc::new(AtomicU64::new(stored))));
+        let ratio = |stored, bytes| read(bytes, Bound::Ratio { stored: Arc::new(AtomicU64::new(stored)), always: ALWAYS });
         assert_eq!(ratio(1, ALWAYS).unwrap() as u64, ALWAYS);
         assert!(matches!(ratio(1, ALWAYS + 1), Err(ErrorKind::Bomb { stored: 1, .. })));
         let stored = ALWAYS / RATIO_MAX * 2;

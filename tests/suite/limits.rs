@@ -127,6 +127,18 @@ fn broken_files_are_refused_in_little_memory() {
 }
 
 #[test]
+fn equal_stacks_are_read_however_small_they_are_packed() {
+    const STACKS: usize = 400_000;
+    let stack = r#"[["svc/agent.py",54,"_roll_up_instance_metadata","self.metadata = {}"]]"#;
+    let list = format!("[{}]", vec![stack; STACKS].join(","));
+    let packed = zst(list.as_bytes());
+    assert!(list.len() > 24 << 20 && packed.len() * 200 < list.len());
+    let folder = folder();
+    let found = crate::support::report(&["top", &put(folder.path(), "stacks.json.zst", &packed)]);
+    assert_eq!(found["groups"][0]["count"][0], STACKS);
+}
+
+#[test]
 fn what_unpacks_to_far_more_is_read_if_it_is_allowed() {
     let folder = folder();
     let whole = synth::file(&objects(&mut Rng(71), 50), &Style::new());
