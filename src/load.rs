@@ -135,12 +135,20 @@ fn name_time(path: &str) -> Option<(u64, u64, u64)> {
     Some((date, time, sequence))
 }
 
+/// Opens one input, of which so many bytes may be read, if that was said.
+///
+/// # Errors
+/// If it cannot be opened or is too large.
+pub fn open(path: &str, input_max: Option<u64>) -> Result<Source, Error> {
+    Source::open(path).and_then(|source| source.limited(input_max)).map_err(|kind| kind.at(path))
+}
+
 /// Reads one input.
 ///
 /// # Errors
 /// If it cannot be read or is refused.
 pub fn read(path: &str, want: Want<'_>, progress: &dyn Progress) -> Result<Snapshot, Error> {
-    let mut source = Source::open(path).map_err(|kind| kind.at(path))?;
+    let mut source = open(path, want.input_max)?;
     progress.begin(path, &source.done, source.total);
     input::read(&mut source, want).map_err(|kind| kind.at(path))
 }
@@ -150,7 +158,7 @@ pub fn read(path: &str, want: Want<'_>, progress: &dyn Progress) -> Result<Snaps
 /// # Errors
 /// As [`read`], and if the format has no references.
 pub fn heap(path: &str, want: Want<'_>, heap: HeapWant<'_>, progress: &dyn Progress) -> Result<Heap, Error> {
-    let mut source = Source::open(path).map_err(|kind| kind.at(path))?;
+    let mut source = open(path, want.input_max)?;
     progress.begin(path, &source.done, source.total);
     input::read_heap(&mut source, want, heap).map_err(|kind| kind.at(path))
 }

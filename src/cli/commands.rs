@@ -3,7 +3,7 @@
 use clap::CommandFactory;
 
 use super::args::{Cli, Command, Diff, HeapArgs, Order, ReportArgs, Summary, Top, Trend, Verify};
-use super::config::{self, Output};
+use super::config::{self, Limits, Output};
 use super::output::{self, OutputFile};
 use super::progress::Watcher;
 use super::{Failure, Outcome, anonymize, check, exit};
@@ -110,8 +110,9 @@ fn analyse(
     let progress = Watcher::new(output.quiet);
     let (report, of_stacks) = in_pool(output.threads, || -> Result<_, Failure> {
         let series = load::series(inputs, order, want, &progress)?;
+        let limits = Limits { input: args.read.input.max_input, memory: args.max_memory };
         let report = match why {
-            true => super::why::report(&series, &options, args.max_memory, &progress)?,
+            true => super::why::report(&series, &options, limits, &progress)?,
             false => analysis::report(&series, &options),
         };
         let of_stacks = stack_options.as_ref().map(|options| matched(analysis::report(&series, options), options));
@@ -135,17 +136,22 @@ fn verify(args: &Verify) -> Result<Notes, Failure> {
     let output = config::output(report::Command::Verify, &args.output)?;
     let files = open(&output)?;
     let progress = Watcher::new(output.quiet);
-    let want = Want { verify: true, ..Want::GROUPS };
-    let (mut loaded, mut refused) = (Vec::new(), Vec::new());
+    let want = Want { verify: true, input_max: args.input.max_input, ..Want::GROUPS };
+    let (mut loaded, mut refused) = (Vec::new(), Failure { code: exit::OUTPUT, messages: Vec::new() });
     for input in &inputs {
         match in_pool(output.threads, || load::read(&input.path, want, &progress))? {
             Ok(snapshot) => loaded.push(Loaded { path: input.path.clone(), snapshot, process: None }),
-            Err(error) => refused.extend(Failure::from(error).messages),
+            Err(error) => {
+                // A file that is broken says more than one that is too large.
+                let failure = Failure::from(error);
+                refused.code = refused.code.min(failure.code);
+                refused.messages.extend(failure.messages);
+            }
         }
     }
     drop(progress);
-    if !refused.is_empty() {
-        return Err(Failure { code: exit::INPUT, messages: refused });
+    if !refused.messages.is_empty() {
+        return Err(refused);
     }
     let report = analysis::verified(&Series::new(loaded, OrderBy::Given, None, Vec::new()));
     write(&report, None, &output, files)

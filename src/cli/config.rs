@@ -128,6 +128,7 @@ pub fn want<'a>(rows: &[&'a Options], args: &ReadArgs, frames: &'a Frames) -> Wa
         drop_frames: frames.dropped.as_ref(),
         source_maps: frames.source_maps.as_ref(),
         heap: rows.iter().find_map(|rows| heap(rows)),
+        input_max: args.input.max_input,
         ..Want::GROUPS
     }
 }
@@ -136,6 +137,15 @@ pub fn want<'a>(rows: &[&'a Options], args: &ReadArgs, frames: &'a Frames) -> Wa
 #[must_use]
 pub fn limited<'a>(want: Want<'a>, args: &ReportArgs) -> Want<'a> {
     Want { heap: want.heap.map(|heap| HeapWant { memory_max: args.max_memory, ..heap }), ..want }
+}
+
+/// What reading a graph may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of the (unpacked) input.
+    pub input: Option<u64>,
+    /// Bytes of memory.
+    pub memory: Option<u64>,
 }
 
 /// What is wanted of references; None if rows can do without.

@@ -1,32 +1,33 @@
 //! `--why`: every snapshot once more, as a graph, for what keeps the growth alive.
 
+use super::config::Limits;
 use super::paths::{of_graph, only_v8};
 use super::progress::Watcher;
 use super::{Failure, exit};
 use crate::analysis::{self, Options};
 use crate::causes::{Causes, Census, census};
 use crate::graph::paths::Vocabulary;
-use crate::graph::{Detachedness, Graph, GraphWant};
+use crate::graph::{Detachedness, Graph};
 use crate::report::{Cause, Report};
 use crate::series::Series;
 use crate::trend::Trends;
 
-/// The report of a series with what keeps its growth alive. Graphs may take `memory_max` bytes.
+/// The report of a series with what keeps its growth alive.
 ///
 /// # Errors
-/// If a snapshot cannot be read again, is of a format without references, or takes more memory than is allowed.
-pub(super) fn report(series: &Series, options: &Options, memory_max: Option<u64>, progress: &Watcher) -> Result<Report, Failure> {
+/// If a snapshot cannot be read again, is of a format without references, or is larger or takes more memory than is allowed.
+pub(super) fn report(series: &Series, options: &Options, limits: Limits, progress: &Watcher) -> Result<Report, Failure> {
     only_v8(series, "--why")?;
     if series.inputs.iter().any(|input| input.path == "-") {
         return Err(Failure::new(exit::USAGE, "--why reads its inputs twice: standard input cannot be read again"));
     }
     let mut trends = Trends::of(series);
-    let other_causes = explain(series, &mut trends, GraphWant { memory_max, ..GraphWant::default() }, progress)?;
+    let other_causes = explain(series, &mut trends, limits, progress)?;
     Ok(Report { other_causes, ..analysis::report_with(series, options, trends) })
 }
 
 /// Finds the causes of a series' growth and tells the trends of them. Returns what grows beside.
-fn explain(series: &Series, trends: &mut Trends, want: GraphWant, progress: &Watcher) -> Result<Vec<Cause>, Failure> {
+fn explain(series: &Series, trends: &mut Trends, limits: Limits, progress: &Watcher) -> Result<Vec<Cause>, Failure> {
     let growing = trends.growing();
     let groups = trends.numbered(series, &growing);
     let mut vocabulary = Vocabulary::default();
@@ -34,9 +35,9 @@ fn explain(series: &Series, trends: &mut Trends, want: GraphWant, progress: &Wat
     let Some((last, before)) = series.inputs.split_last() else { return Ok(Vec::new()) };
     for input in before {
         let counted = |graph: &Graph| census(graph, &Detachedness::new(graph), &mut vocabulary, &groups).0;
-        censuses.push(of_graph(&input.path, want, progress, counted)?);
+        censuses.push(of_graph(&input.path, limits, progress, counted)?);
     }
-    let causes = of_graph(&last.path, want, progress, |graph| {
+    let causes = of_graph(&last.path, limits, progress, |graph| {
         let detachedness = Detachedness::new(graph);
         let (census, paths) = census(graph, &detachedness, &mut vocabulary, &groups);
         censuses.push(census);

@@ -86,6 +86,8 @@ pub struct Want<'a> {
     pub source_maps: Option<&'a SourceMaps>,
     /// What only references tell; None reads none.
     pub heap: Option<HeapWant<'a>>,
+    /// Most bytes of the (unpacked) input, if that was said.
+    pub input_max: Option<u64>,
 }
 
 /// A range of time from the beginning of a recording, its beginning excluded.
@@ -112,6 +114,7 @@ impl Want<'_> {
         drop_frames: None,
         heap: None,
         source_maps: None,
+        input_max: None,
     };
 }
 

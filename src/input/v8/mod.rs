@@ -325,7 +325,8 @@ impl<'a> Parts<'a> {
         }
         match (self.header, self.tally, self.names) {
             (Some(header), Some(tally), Some(names)) => {
-                Ok(assemble(&header, vec![tally], &names, (&self.traces, &Branches::default()), warnings).0)
+                let snapshot = assemble(&header, vec![tally], &names, (&self.traces, &Branches::default()), warnings).0;
+                Ok(Snapshot { strings: self.strings, ..snapshot })
             }
             _ => Err(missing(text, "nodes")),
         }

@@ -3,7 +3,7 @@
 //! Every string is checked (escapes, control characters, UTF-8), but only wanted ones are unescaped.
 
 use crate::error::ErrorKind;
-use crate::input::json::{CONTROL, ESCAPE, check_escape, length};
+use crate::input::json::{CONTROL, ESCAPE, check_escape, length, length_from};
 use crate::input::text::Text;
 use crate::scan::{Kernel, StringMasks, StringState};
 
@@ -203,11 +203,13 @@ pub(super) fn read(text: &mut Text<'_>, wanted: &[u32], mut found: impl FnMut(u3
         while let Some(name) = wanted.next_if(|&name| u64::from(name) < finder.count) {
             let nth = usize::try_from(u64::from(name) - before).unwrap_or(usize::MAX);
             let Some(open) = nth_open(&finder.masks, nth) else { continue };
+            let mut searched = 0;
             loop {
-                if let Some(length) = length(&text.rest()[open + 1..]) {
+                if let Some(length) = length_from(&text.rest()[open + 1..], searched) {
                     found(name, &text.rest()[open + 1..open + 1 + length]);
                     break;
                 }
+                searched = text.rest().len() - open - 1;
                 if !text.fill()? {
                     let rest = text.rest().len();
                     text.consume(rest);
