@@ -95,7 +95,7 @@ pub struct Heap {
     pub graph: Graph,
     /// The group of each node; past the last one for a root that is not in the file.
     pub group_of: Vec<u32>,
-    /// Its dominators, where they were wanted and have been computed, and memory that is not needed any more. The edges are gone then.
+    /// Its dominators, where they were wanted and have been computed, and memory that is not needed any more. The edges may be gone then.
     pub dominators: Option<(Dominators, Spare)>,
 }
 
