@@ -144,7 +144,10 @@ fn uses(open: &dyn Fn() -> Result<Source, ErrorKind>, strings: u64) -> Result<Us
     // What comes before the header cannot be told yet.
     let mut early = false;
     pass(open, |text, key| match &header {
-        None if key == b"snapshot" => Ok(header = Some(document::header(text)?)),
+        None if key == b"snapshot" => {
+            header = Some(document::header(text)?);
+            Ok(())
+        }
         None => {
             early |= SECTIONS.iter().any(|section| section.as_bytes() == key);
             text.skip_value(&mut io::sink())
