@@ -415,6 +415,19 @@ pub(crate) fn prefer_huge_pages<T>(column: &Vec<T>) {
     let _ = column;
 }
 
+/// Asks for the memory of an entry that is about to be read. Where there is no such entry, or no such request, nothing happens.
+#[inline(always)]
+pub(crate) fn prefetch<T>(column: &[T], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(entry) = column.get(at) {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a request for memory reads and changes nothing, wherever it points.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(entry).cast()) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (column, at);
+}
+
 #[cfg(unix)]
 mod bus {
     //! SIGBUS for pages that are gone from a mapped file.

@@ -1,7 +1,7 @@
 //! Allocation stacks of V8 snapshots: against a plain reader, and against the reference viewer's own figures.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use heapdiff::input::{self, Want};
 use heapdiff::snapshot::Group;
@@ -12,7 +12,7 @@ use crate::identities::check;
 use crate::support::oracle::{self, Frame, Sums};
 use crate::support::synth::{self, Style, objects};
 use crate::support::{
-    Rng, corpus, folder, leak, names_section_and_offset, put, read, report, run, run_with_input, text, traced, zst,
+    Rng, corpus, folder, leak, names_section_and_offset, put, read, report, run, run_with_input, text, traced, whole, zst,
 };
 
 /// Snapshots of the bundle that were taken with allocation tracking.
@@ -131,29 +131,12 @@ fn functions_are_those_of_the_reference_viewer() {
     }
 }
 
-/// Over a folder with `v8/PRODUCER/NAME.zst` and `expected/v8/PRODUCER/NAME.stacks.json.zst`, where `HEAPDIFF_CORPUS` names one.
 #[test]
-#[expect(clippy::print_stderr, reason = "says that it did nothing")]
 fn functions_of_a_whole_corpus_are_those_of_the_reference_viewer() {
-    let Some(folder) = std::env::var_os("HEAPDIFF_CORPUS").map(PathBuf::from) else {
-        eprintln!("skipped: HEAPDIFF_CORPUS names no folder");
-        return;
-    };
-    let unpacked = |path: &Path| zstd::stream::decode_all(std::fs::File::open(path).unwrap()).unwrap();
-    let mut compared = 0;
-    for producer in std::fs::read_dir(folder.join("expected/v8")).unwrap() {
-        let producer = producer.unwrap();
-        for file in std::fs::read_dir(producer.path()).unwrap() {
-            let path = file.unwrap().path();
-            let Some(stem) = path.file_name().unwrap().to_str().unwrap().strip_suffix(".stacks.json.zst") else { continue };
-            let files = folder.join("v8").join(producer.file_name());
-            let snapshot = [".heapsnapshot.zst", ".heaptimeline.zst"].map(|suffix| files.join(format!("{stem}{suffix}")));
-            let snapshot = snapshot.into_iter().find(|path| path.exists()).unwrap();
-            compare(&text(&snapshot), &unpacked(&snapshot), reference(&unpacked(&path)));
-            compared += 1;
-        }
+    for expected in &whole::references(".stacks.json.zst") {
+        let snapshot = expected.snapshot();
+        compare(&text(&snapshot), &whole::unpacked(&snapshot), reference(&whole::unpacked(&expected.path)));
     }
-    assert!(compared > 0);
 }
 
 #[test]

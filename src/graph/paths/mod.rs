@@ -16,5 +16,5 @@ pub use holders::{FanOut, Holders, holders};
 pub use instances::instances;
 pub use names::{Class, Label, LabelKind, Vocabulary};
 pub use search::{Paths, Reference, references, search};
-pub(crate) use tree::Mixed;
+pub(crate) use tree::{Mixed, path_to};
 pub use tree::{NO_PATH, PathNode, PathTree, ROOT};

@@ -87,7 +87,7 @@ impl InputFormat for Meliae {
             return Err(heap.refused("nothing was read"));
         };
         let (graph, group_of) = references.graph(&whole.addresses, worker.groups, &whole.joined, &place)?;
-        Ok(Heap { snapshot, graph, group_of })
+        Ok(Heap { snapshot, graph, group_of, dominators: None })
     }
 }
 
