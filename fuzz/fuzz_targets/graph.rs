@@ -240,6 +240,6 @@ fn explained(graph: &Graph) {
     let groups = HashMap::from([(("object", "Foo"), 0), (("closure", "Bar"), 1)]);
     let (first, _) = census(graph, &detachedness, &mut vocabulary, &groups);
     let (last, paths) = census(graph, &detachedness, &mut vocabulary, &groups);
-    let causes = Causes::new(&[first, last], (graph, &detachedness, paths), vocabulary, (&Rule::new(2), 2));
+    let causes = Causes::new(&[first, last], (graph, &detachedness, paths), vocabulary, (&Rule::new(2), 2), 2);
     assert!(causes.causes.is_empty(), "nothing grows between a snapshot and itself");
 }

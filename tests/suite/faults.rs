@@ -118,6 +118,7 @@ fn a_read_that_fails_leaves_no_graph() {
 
 #[test]
 #[cfg(target_os = "linux")]
+#[expect(clippy::print_stderr, reason = "what was not tried is said")]
 fn a_disk_that_fills_up_keeps_what_it_has() {
     let folder = folder();
     let disk = folder.path().join("disk");

@@ -215,7 +215,7 @@ pub(crate) fn read(path: &str, verify: bool) -> Result<Snapshot, ErrorKind> {
 
 /// Reads what is wanted of a file with the library.
 pub(crate) fn read_as(path: &str, want: Want<'_>) -> Result<Snapshot, ErrorKind> {
-    input::read(&mut Source::open(path)?, want)
+    input::read(&mut Source::open(path)?.limited(want.input_max)?, want)
 }
 
 /// Where the objects of a file were allocated, read with the library.

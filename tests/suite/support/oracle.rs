@@ -411,6 +411,9 @@ pub(crate) fn traced(bytes: &[u8]) -> Result<Traced, String> {
     Ok(traced)
 }
 
+/// Stacks by the ids of trace nodes.
+type Stacks = BTreeMap<u32, Vec<Frame>>;
+
 /// What a node of the tree has to tell.
 const TREE: [&str; 5] = ["id", "function_info_index", "count", "size", "children"];
 
@@ -424,7 +427,7 @@ fn visit(
     nodes: &Value,
     above: Option<&[Frame]>,
     (functions, fields, places): (&[Frame], usize, [usize; 5]),
-    (stacks, allocated): (&mut BTreeMap<u32, Vec<Frame>>, &mut BTreeMap<Vec<Frame>, Sums>),
+    (stacks, allocated): (&mut Stacks, &mut BTreeMap<Vec<Frame>, Sums>),
 ) -> Result<(), String> {
     let nodes = nodes.as_array().filter(|nodes| nodes.len() % fields == 0).ok_or("nodes of the tree are records in arrays")?;
     for node in nodes.chunks(fields) {
