@@ -5,7 +5,7 @@
 
 mod paths;
 
-pub use paths::{Alive, Cause, CauseKind, Holder, PathEdge, PathStep, Share};
+pub use paths::{Alive, Cause, CauseKind, Holder, Origin, PathEdge, PathStep, Share};
 
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -51,11 +51,12 @@ pub fn options(command: report::Command, args: &ReportArgs, heap: HeapArgs) -> R
     if sort == Some(Sort::Retained) && !heap.retained {
         return Err(Failure::new(exit::USAGE, "--sort retained: goes with --retained"));
     }
-    if args.allocated_between.is_some()
-        && (heap.retained || args.sizes != Sizes::Recorded.label() || by.contains(&Level::DevTools))
-    {
-        let message = "--allocated-between: does not go with --retained, --sizes owned and --by devtools";
+    if args.allocated_between.is_some() && (heap.retained || args.sizes != Sizes::Recorded.label() || reads_references(&by)) {
+        let message = "--allocated-between: does not go with --retained, --sizes owned, --by devtools and --by owner";
         return Err(Failure::new(exit::USAGE, message));
+    }
+    if by.contains(&Level::Owner) && (by.contains(&Level::DevTools) || args.read.collapse) {
+        return Err(Failure::new(exit::USAGE, "--by owner: does not go with --by devtools and --collapse"));
     }
     Ok(Options {
         command,
@@ -69,6 +70,11 @@ pub fn options(command: report::Command, args: &ReportArgs, heap: HeapArgs) -> R
         retained: heap.retained,
         allocated_between: args.allocated_between,
     })
+}
+
+/// Whether levels of grouping depend on references.
+fn reads_references(by: &[Level]) -> bool {
+    by.contains(&Level::DevTools) || by.contains(&Level::Owner)
 }
 
 /// What rows a report of stacks is to show.
@@ -140,9 +146,10 @@ fn heap(rows: &Options) -> Option<HeapWant<'_>> {
     let breakdown = rows.command == report::Command::Trend;
     let retained = rows.retained.then_some(RowsWant { by: &rows.by, breakdown, kinds: &rows.kinds });
     let (owned, classes) = (rows.sizes == Sizes::Owned, rows.by.contains(&Level::DevTools));
+    let owners = rows.by.contains(&Level::Owner);
     let statistics = rows.command == report::Command::Top;
-    let needed = retained.is_some() || owned || classes;
-    needed.then_some(HeapWant { retained, owned, classes, statistics, ..HeapWant::default() })
+    let needed = retained.is_some() || owned || classes || owners;
+    needed.then_some(HeapWant { retained, owned, classes, owners, statistics, ..HeapWant::default() })
 }
 
 /// Where the reports of a command go and how they look.

@@ -1,6 +1,6 @@
 //! `--why`: every snapshot once more, as a graph, for what keeps the growth alive.
 
-use super::paths::{of_graph, only_v8};
+use super::paths::{have_references, of_graph};
 use super::progress::Watcher;
 use super::{Failure, exit};
 use crate::causes::{Causes, Census, census};
@@ -15,7 +15,7 @@ use crate::trend::Trends;
 /// # Errors
 /// If a snapshot cannot be read again, or is of a format without references.
 pub(super) fn explain(series: &Series, trends: &mut Trends, progress: &Watcher) -> Result<Vec<Cause>, Failure> {
-    only_v8(series, "--why")?;
+    have_references(series, "--why")?;
     if series.inputs.iter().any(|input| input.path == "-") {
         return Err(Failure::new(exit::USAGE, "--why reads its inputs twice: standard input cannot be read again"));
     }
@@ -25,10 +25,9 @@ pub(super) fn explain(series: &Series, trends: &mut Trends, progress: &Watcher) 
     let mut censuses: Vec<Census> = Vec::new();
     let Some((last, before)) = series.inputs.split_last() else { return Ok(Vec::new()) };
     for input in before {
-        censuses
-            .push(of_graph(&input.path, progress, |graph| census(graph, &Detachedness::new(graph), &mut vocabulary, &groups).0)?);
+        censuses.push(of_graph(input, progress, |graph| census(graph, &Detachedness::new(graph), &mut vocabulary, &groups).0)?);
     }
-    let causes = of_graph(&last.path, progress, |graph| {
+    let causes = of_graph(last, progress, |graph| {
         let detachedness = Detachedness::new(graph);
         let (census, paths) = census(graph, &detachedness, &mut vocabulary, &groups);
         censuses.push(census);

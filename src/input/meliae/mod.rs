@@ -22,9 +22,11 @@ mod addresses;
 mod collapse;
 mod graph;
 mod groups;
+mod islands;
 mod json;
 mod piece;
 mod whole;
+mod words;
 mod workers;
 
 /// The format of meliae's scanner.
@@ -87,7 +89,11 @@ impl InputFormat for Meliae {
             return Err(heap.refused("nothing was read"));
         };
         let (graph, group_of) = references.graph(&whole.addresses, worker.groups, &whole.joined, &place)?;
-        Ok(Heap { snapshot, graph, group_of })
+        let mut read = Heap { snapshot, graph, group_of };
+        if heap.owners {
+            read.split_by_owner();
+        }
+        Ok(read)
     }
 }
 
