@@ -9,6 +9,7 @@ use crate::error::ErrorKind;
 use crate::graph::devtools::comparison::Objects;
 use crate::graph::devtools::interfaces::Interfaces;
 use crate::graph::devtools::statistics::Statistics;
+use crate::graph::devtools::strings::{Strings, StringsWant};
 use crate::graph::paths::owners;
 use crate::graph::{Children, Detachedness, Graph, Spare, Walked, ordinal, pages, retained_sizes_in};
 use crate::grouping::Level;
@@ -32,6 +33,8 @@ pub struct HeapWant<'a> {
     pub objects: bool,
     /// Sum up bytes by what they are for.
     pub statistics: bool,
+    /// Look for strings of equal text.
+    pub strings: Option<StringsWant>,
     /// Keep all columns of the graph, for those who follow references themselves.
     pub whole: bool,
     /// Bytes that the graph may take with what is computed of it; checked against the header before anything is taken.
@@ -53,7 +56,7 @@ impl HeapWant<'_> {
     /// Whether names of nodes and references are needed.
     #[must_use]
     pub(crate) fn has_words(&self) -> bool {
-        self.whole || self.owners
+        self.whole || self.owners || self.strings.is_some()
     }
 
     /// The refusal of a format whose files hold no references, or not those that are needed.
@@ -62,6 +65,7 @@ impl HeapWant<'_> {
         let option = match self {
             Self { classes: true, .. } => "--by devtools",
             Self { owned: true, .. } => "--sizes owned",
+            Self { strings: Some(_), .. } => "--strings",
             Self { owners: true, .. } => "--by owner",
             Self { retained: Some(_), .. } => "--retained",
             _ => "this command",
@@ -77,6 +81,8 @@ pub struct HeapFacts {
     pub retained: Option<Retained>,
     /// Bytes by what they are for, as DevTools counts them.
     pub statistics: Option<Statistics>,
+    /// Strings of equal text.
+    pub strings: Option<Strings>,
     /// The classes of plain objects that were formed.
     pub interfaces: Option<Interfaces>,
     /// The objects by class and id.

@@ -7,6 +7,7 @@ use regex::Regex;
 use super::args::{Color, HeapArgs, OutputArgs, ReadArgs, ReportArgs, SCRIPT_ALIAS};
 use super::{Failure, exit};
 use crate::analysis::{Options, Sizes, Sort};
+use crate::graph::devtools::strings::StringsWant;
 use crate::grouping::Level;
 use crate::heap::{HeapWant, RowsWant};
 use crate::input::Want;
@@ -16,7 +17,7 @@ use crate::source_maps::SourceMaps;
 use crate::stacks::DropFrames;
 
 /// Rows shown at each level.
-const LIMIT: usize = 20;
+pub const LIMIT: usize = 20;
 
 /// Columns where standard output is no terminal.
 const WIDTH: usize = 80;
@@ -133,6 +134,13 @@ pub fn want<'a>(rows: &[&'a Options], args: &ReadArgs, frames: &'a Frames) -> Wa
         heap: rows.iter().find_map(|rows| heap(rows)),
         ..Want::GROUPS
     }
+}
+
+/// The same, and what is wanted of strings.
+#[must_use]
+pub fn with_strings(want: Want<'_>, strings: Option<StringsWant>) -> Want<'_> {
+    let heap = || HeapWant { strings, statistics: true, ..want.heap.unwrap_or_default() };
+    Want { heap: if strings.is_some() { Some(heap()) } else { want.heap }, ..want }
 }
 
 /// The same, within the memory that is allowed.

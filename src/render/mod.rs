@@ -22,6 +22,7 @@ mod rows;
 #[cfg(test)]
 mod samples;
 mod sentences;
+mod strings;
 mod table;
 #[cfg(test)]
 mod tests;

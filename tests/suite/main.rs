@@ -24,5 +24,6 @@ mod readme;
 mod series;
 mod shuffle;
 mod stacks;
+mod strings;
 mod support;
 mod truncation;

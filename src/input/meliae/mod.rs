@@ -81,6 +81,9 @@ impl InputFormat for Meliae {
         if heap.owned || heap.classes {
             return Err(heap.refused("a Python dump holds none of the references within V8"));
         }
+        if heap.strings.is_some() {
+            return Err(heap.refused("a Python dump holds no more than the beginnings of strings"));
+        }
         let want = Want { heap: Some(heap), ..want };
         let (mut whole, mut workers) = workers(source, want)?;
         let (snapshot, place) = finish(&mut whole, &mut workers, want)?;

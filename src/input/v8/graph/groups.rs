@@ -10,6 +10,7 @@ use crate::error::ErrorKind;
 use crate::graph::devtools::comparison::{Objects, Side};
 use crate::graph::devtools::interfaces::Interfaces;
 use crate::graph::devtools::statistics::Statistics;
+use crate::graph::devtools::strings::Strings;
 use crate::graph::paths::{Owners, owners};
 use crate::graph::{Detachedness, Graph, GraphWant, Keys, column, devtools_keys, ordinal, owned_sizes};
 use crate::heap::{Heap, HeapFacts, HeapWant};
@@ -52,6 +53,7 @@ pub(in crate::input::v8) fn read_heap(source: &mut Source, want: Want<'_>, heap:
     let (tallies, mut group_of) = counted?;
     facts.statistics = facts.statistics.or(statistics);
     drop(of_node);
+    facts.strings = heap.strings.map(|want| Strings::new(&graph, want));
     if !heap.whole {
         graph.drop_edge_names();
     }
