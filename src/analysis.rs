@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use regex::Regex;
 
-use crate::grouping::{Level, Row, Sums, allocated_at, id, main_kind, printable, rows, stacks_by_key};
+use crate::allocation::allocated_at;
+use crate::grouping::{Level, Row, Sums, id, main_kind, printable, rows, stacks_by_key};
 use crate::input::TimeRange;
 use crate::report::{
     Allocated, Change, Command, Finding, Group, Grouping, Input, Moved, Order, Parent, Report, SCHEMA, SCHEMA_VERSION, Shown,
@@ -306,7 +307,7 @@ impl Table<'_> {
             Some(trend) => matches!(trend.verdict, TrendVerdict::Leak | TrendVerdict::Suspect),
             None => self.options.command == Command::Diff && row.sums.growth(self.series) > 0,
         };
-        let allocated_at = grows.then(|| allocated_at(self.series, &row.members, false)).flatten();
+        let allocated_at = grows.then(|| allocated_at(self.series, &[], &row.members, false)).flatten();
         Group {
             id: id(levels, &row.key),
             key: row.key.iter().map(|name| printable(name)).collect(),

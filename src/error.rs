@@ -67,6 +67,20 @@ pub enum ErrorKind {
         /// Bytes that are allowed.
         limit: u64,
     },
+    /// It is larger than is allowed.
+    #[error("it is larger than the {} that --max-input allows", size(*limit))]
+    InputSize {
+        /// Bytes that are allowed, unpacked.
+        limit: u64,
+    },
+    /// It unpacks to far more than a snapshot does.
+    #[error("its first {} unpack to more than {}, as no snapshot does; to read it, allow it with --max-input", size(*stored), size(*unpacked))]
+    Bomb {
+        /// Bytes read of the compressed input.
+        stored: u64,
+        /// Bytes they unpacked to.
+        unpacked: u64,
+    },
     /// It needs more memory than there is.
     #[error("its references need about {} of memory, more than there is", size(*needed))]
     NoMemory {
@@ -82,7 +96,12 @@ impl ErrorKind {
     /// Whether the input may be as it should, but what it takes to read it is not there.
     #[must_use]
     pub fn is_of_resources(&self) -> bool {
-        matches!(self, Self::Memory { .. } | Self::NoMemory { .. })
+        match self {
+            Self::Memory { .. } | Self::NoMemory { .. } | Self::InputSize { .. } | Self::Bomb { .. } => true,
+            // Sections that come too early wait in a temporary file.
+            Self::Io(error) => matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded),
+            _ => false,
+        }
     }
 
     /// Adds the path.

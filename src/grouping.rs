@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 
 use crate::graph::paths::HELD_BY;
-use crate::package::{is_app, package};
-use crate::report::{AllocatedAt, Change, Moved, Totals};
+use crate::package::package;
+use crate::report::{Change, Moved, Totals};
 use crate::series::{Series, SeriesGroup, survived};
 use crate::snapshot::{Runtime, UNTRACKED};
-use crate::stacks::{Frame, NOT_TRACKED, Stacks, UNNAMED};
+use crate::stacks::{Frame, Stacks, UNNAMED};
 
 /// A level of grouping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +78,12 @@ impl Level {
     #[must_use]
     pub fn is_of_stack(self) -> bool {
         !matches!(self, Self::Class | Self::Kind | Self::Name | Self::DevTools | Self::Owner)
+    }
+
+    /// Whether all it asks of a stack is its site.
+    #[must_use]
+    pub fn is_of_site(self) -> bool {
+        matches!(self, Self::Site | Self::Script | Self::Package)
     }
 
     /// Whether a group's key depends on its stack alone.
@@ -353,40 +359,6 @@ fn by_stack_key<T: Copy>(series: &Series, level: Level, things: &[T], stack: imp
         by_key[key_of_place[place]].push(*thing);
     }
     key_of_text.into_iter().map(|(text, key)| (text, std::mem::take(&mut by_key[key]))).collect()
-}
-
-/// Where most of the growth of some groups was allocated: of objects, if these are what grows, else of bytes; None where no stack of
-/// theirs grows.
-#[must_use]
-pub fn allocated_at(series: &Series, groups: &[usize], objects: bool) -> Option<AllocatedAt> {
-    let mut by_stack: BTreeMap<u32, Sums> = BTreeMap::new();
-    for group in groups.iter().map(|&group| &series.groups[group]).filter(|group| group.stack != NOT_TRACKED) {
-        by_stack.entry(group.stack).or_insert_with(|| Sums::zero(series.inputs.len())).add(&group.sums);
-    }
-    let growth = |sums: &Sums| {
-        let (of_objects, of_bytes) = (sums.count_delta(), sums.growth(series));
-        if objects { (of_objects, of_bytes) } else { (of_bytes, of_objects) }
-    };
-    // By the frames of the application: their sums, and the stacks that have them.
-    type Ways<'s> = BTreeMap<Vec<&'s Frame>, (Sums, Vec<(u32, Sums)>)>;
-    let mut ways: Ways<'_> = BTreeMap::new();
-    for (stack, sums) in by_stack.into_iter().filter(|(_, sums)| growth(sums).0 > 0) {
-        let of_app = series.stacks.frames(stack).take(FRAMES_MAX).filter(|frame| is_app(frame)).collect();
-        let (all, stacks) = ways.entry(of_app).or_insert_with(|| (Sums::zero(series.inputs.len()), Vec::new()));
-        all.add(&sums);
-        stacks.push((stack, sums));
-    }
-    if ways.len() > 1 {
-        ways.remove(&Vec::new());
-    }
-    // Of equal ones the first.
-    let (all, stacks) = ways.into_values().reduce(|most, way| if growth(&way.0) > growth(&most.0) { way } else { most })?;
-    let most = stacks.into_iter().reduce(|most, stack| if growth(&stack.1) > growth(&most.1) { stack } else { most })?;
-    Some(AllocatedAt {
-        frames: series.stacks.frames(most.0).take(FRAMES_MAX).map(Frame::safe).collect(),
-        count_delta: all.count_delta(),
-        size_delta: series.has_sizes.then(|| all.size_delta()),
-    })
 }
 
 /// The stacks of each key, at a level that goes by them alone.

@@ -11,7 +11,7 @@ use crate::graph::devtools::interfaces::Interfaces;
 use crate::graph::devtools::statistics::Statistics;
 use crate::graph::devtools::strings::{Strings, StringsWant};
 use crate::graph::paths::owners;
-use crate::graph::{Children, Detachedness, Graph, Spare, Walked, ordinal, pages, retained_sizes_in};
+use crate::graph::{Children, Detachedness, Dominators, Graph, Spare, Walked, ordinal, pages, retained_sizes_in};
 use crate::grouping::Level;
 use crate::input::Want;
 use crate::snapshot::{Group, Snapshot};
@@ -111,6 +111,8 @@ pub struct Heap {
     pub graph: Graph,
     /// The group of each node; past the last one for a root that is not in the file.
     pub group_of: Vec<u32>,
+    /// Its dominators, where they were wanted and have been computed, and memory that is not needed any more. The edges are gone then.
+    pub dominators: Option<(Dominators, Spare)>,
 }
 
 impl Heap {
@@ -139,10 +141,10 @@ impl Heap {
     /// Computes what is wanted and lets the graph go.
     #[must_use]
     pub(crate) fn finish(self, files: Want<'_>, want: HeapWant<'_>) -> Snapshot {
-        let Self { mut snapshot, graph, group_of } = self;
+        let Self { mut snapshot, graph, group_of, dominators } = self;
         let settled = snapshot.settle(files.source_maps, files.drop_frames);
         if let Some(rows) = want.retained {
-            let retained = retained(&snapshot, &settled, graph, &group_of, rows);
+            let retained = retained(&snapshot, &settled, (graph, dominators), &group_of, rows);
             snapshot.heap.get_or_insert_default().retained = Some(retained);
         }
         snapshot
@@ -150,13 +152,20 @@ impl Heap {
 }
 
 /// Retained sizes of the rows that the groups of a snapshot make. `settled` tells where each group of `group_of` is now.
-fn retained(snapshot: &Snapshot, settled: &[u32], mut graph: Graph, group_of: &[u32], want: RowsWant<'_>) -> Retained {
-    let mut spare = Spare::default();
-    let pages = pages(&graph);
-    graph.drop_names(&mut spare);
-    let walked = Walked::new(&graph, &pages, &mut spare);
-    graph.drop_edges(&mut spare);
-    let dominators = walked.dominators(&mut spare);
+fn retained(
+    snapshot: &Snapshot,
+    settled: &[u32],
+    (mut graph, dominators): (Graph, Option<(Dominators, Spare)>),
+    group_of: &[u32],
+    want: RowsWant<'_>,
+) -> Retained {
+    let (dominators, mut spare) = dominators.unwrap_or_else(|| {
+        let mut spare = Spare::default();
+        let walked = Walked::new(&graph, &pages(&graph), &mut spare);
+        graph.drop_edges(&mut spare);
+        (walked.dominators(&mut spare), spare)
+    });
+    graph.drop_nodes(&mut spare);
     let retained = retained_sizes_in(&dominators, &graph.self_size, &mut spare);
     drop(graph);
     let tree = Children::new(&dominators, &mut spare);

@@ -4,6 +4,7 @@
 //! for benches and tests; they promise no stability.
 
 pub mod alive;
+pub mod allocation;
 pub mod analysis;
 pub mod causes;
 pub mod cli;

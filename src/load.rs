@@ -48,8 +48,8 @@ pub struct Loaded {
 }
 
 /// Told about the work as it goes on.
-pub trait Progress {
-    /// Reading of an input begins: `done` counts the bytes read of `total`.
+pub trait Progress: Sync {
+    /// Reading of an input begins: `done` counts the bytes read of `total`. Others may still be at work.
     fn begin(&self, path: &str, done: &Arc<AtomicU64>, total: Option<u64>);
 }
 
@@ -135,12 +135,20 @@ fn name_time(path: &str) -> Option<(u64, u64, u64)> {
     Some((date, time, sequence))
 }
 
+/// Opens one input, of which so many bytes may be read, if that was said.
+///
+/// # Errors
+/// If it cannot be opened or is too large.
+pub fn open(path: &str, input_max: Option<u64>) -> Result<Source, Error> {
+    Source::open(path).and_then(|source| source.limited(input_max)).map_err(|kind| kind.at(path))
+}
+
 /// Reads one input.
 ///
 /// # Errors
 /// If it cannot be read or is refused.
 pub fn read(path: &str, want: Want<'_>, progress: &dyn Progress) -> Result<Snapshot, Error> {
-    let mut source = Source::open(path).map_err(|kind| kind.at(path))?;
+    let mut source = open(path, want.input_max)?;
     progress.begin(path, &source.done, source.total);
     input::read(&mut source, want).map_err(|kind| kind.at(path))
 }
@@ -150,7 +158,7 @@ pub fn read(path: &str, want: Want<'_>, progress: &dyn Progress) -> Result<Snaps
 /// # Errors
 /// As [`read`], and if the format has no references.
 pub fn heap(path: &str, want: Want<'_>, heap: HeapWant<'_>, progress: &dyn Progress) -> Result<Heap, Error> {
-    let mut source = Source::open(path).map_err(|kind| kind.at(path))?;
+    let mut source = open(path, want.input_max)?;
     progress.begin(path, &source.done, source.total);
     input::read_heap(&mut source, want, heap).map_err(|kind| kind.at(path))
 }
@@ -186,38 +194,59 @@ pub fn series(candidates: &[Candidate], ordering: InputOrder, want: Want<'_>, pr
 fn all(candidates: &[Candidate], order: &[usize], want: Want<'_>, progress: &dyn Progress) -> Result<Vec<Loaded>, Error> {
     let (first, last) = (order.first().copied().unwrap_or(0), order.last().copied().unwrap_or(0));
     let by_class = want.heap.is_some_and(|heap| heap.classes);
-    let mut snapshots: Vec<Option<Snapshot>> = candidates.iter().map(|_| None).collect();
-    // The last goes first: what the first has and the last lacks is then found while reading the first.
-    let middle = order.iter().copied().filter(|&i| i != first && i != last);
-    for i in [last].into_iter().chain((first != last).then_some(first)).chain(middle) {
-        let identify = match &snapshots[last] {
-            _ if candidates.len() == 1 => Identify::No,
-            _ if by_class => Identify::Sample,
-            None => Identify::Ids(recent_id(&candidates[first].path)),
-            Some(later) if i == first => against(later),
-            _ => Identify::Sample,
-        };
+    let read_as = |i: usize, identify: Identify<'_>, later: Option<&Snapshot>| {
         let heap = want.heap.map(|heap| HeapWant {
-            interfaces: snapshots[last].as_ref().and_then(|later| later.heap.as_ref()?.interfaces.as_ref()),
+            interfaces: later.and_then(|later| later.heap.as_ref()?.interfaces.as_ref()),
             objects: by_class && first != last && (i == first || i == last),
             ..heap
         });
-        let snapshot = read(&candidates[i].path, Want { identify, heap, ..want }, progress)?;
-        if let Some(other) = snapshots[last].as_ref().filter(|other| other.runtime != snapshot.runtime) {
-            let problem = format!(
-                "it is of another kind of program ({}) than {} ({})",
-                snapshot.kind_of_input(),
-                candidates[last].path,
-                other.kind_of_input()
-            );
-            return Err(ErrorKind::Unrecognized(problem).at(&candidates[i].path));
-        }
-        snapshots[i] = Some(snapshot);
-    }
-    let loaded = candidates.iter().zip(snapshots);
-    let loaded =
-        loaded.filter_map(|(input, snapshot)| Some(Loaded { path: input.path.clone(), snapshot: snapshot?, process: None }));
-    Ok(loaded.collect())
+        read(&candidates[i].path, Want { identify, heap, ..want }, progress).map(|snapshot| (i, snapshot))
+    };
+    // The last goes first: what the first has and the last lacks is then found while reading the first.
+    let ends = || {
+        let identify = match candidates {
+            [_] => Identify::No,
+            _ if by_class => Identify::Sample,
+            _ => Identify::Ids(recent_id(&candidates[first].path)),
+        };
+        let later = read_as(last, identify, None)?;
+        let identify = if by_class { Identify::Sample } else { against(&later.1) };
+        let earlier = (first != last).then(|| read_as(first, identify, Some(&later.1))).transpose()?;
+        Ok([Some(later), earlier])
+    };
+    let between = |later: Option<&Snapshot>| {
+        let others = order.iter().filter(|&&i| i != first && i != last);
+        others.map(|&i| read_as(i, Identify::Sample, later)).collect::<Result<Vec<_>, Error>>()
+    };
+    let (ends, others) = if want.heap.is_some() {
+        // One graph at a time, and its classes may be those of the last.
+        let ends = ends()?;
+        let others = between(ends[0].as_ref().map(|(_, later)| later))?;
+        (ends, others)
+    } else {
+        // What no other thread can help with, the names at the end of a file, then goes on beside another file's nodes.
+        let (ends, others) = rayon::join(ends, || between(None));
+        (ends?, others?)
+    };
+    let mut read: Vec<(usize, Snapshot)> = ends.into_iter().flatten().chain(others).collect();
+    of_one_kind(candidates, &read)?;
+    read.sort_unstable_by_key(|&(i, _)| i);
+    let loaded = |(i, snapshot): (usize, Snapshot)| Loaded { path: candidates[i].path.clone(), snapshot, process: None };
+    Ok(read.into_iter().map(loaded).collect())
+}
+
+/// Refuses what is of another kind of program than the first.
+fn of_one_kind(candidates: &[Candidate], read: &[(usize, Snapshot)]) -> Result<(), Error> {
+    let mut read = read.iter();
+    let Some((last, expected)) = read.next() else { return Ok(()) };
+    let Some((i, other)) = read.find(|(_, other)| other.runtime != expected.runtime) else { return Ok(()) };
+    let problem = format!(
+        "it is of another kind of program ({}) than {} ({})",
+        other.kind_of_input(),
+        candidates[*last].path,
+        expected.kind_of_input()
+    );
+    Err(ErrorKind::Unrecognized(problem).at(&candidates[*i].path))
 }
 
 /// An id that is probably not above the highest of a file, but near it.

@@ -290,8 +290,10 @@ pub struct Group {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AllocatedAt {
     /// The stack that gained most, innermost frame first, among those that took the same way through the application's own
-    /// functions. Stacks that lead through none of these count only where all are such.
+    /// functions. Stacks that lead through none of these count only where all are such. Of a finding, the way its headline took.
     pub frames: Vec<Frame>,
+    /// The package that most of it was allocated in, if that is not the application itself.
+    pub package: Option<String>,
     /// Last count minus first of what all stacks of that way allocated.
     pub count_delta: i64,
     /// Last size minus first of the same, in bytes; null where sizes are unknown.

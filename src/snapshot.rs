@@ -27,6 +27,8 @@ pub struct Snapshot {
     pub nodes: u64,
     /// Number of references, where the input says.
     pub edges: Option<u64>,
+    /// Number of strings that a [verified](crate::input::Want::verify) V8 snapshot has; else 0.
+    pub strings: u64,
     /// Sum of all self sizes in bytes; None where the input has no sizes.
     pub self_size: Option<u64>,
     /// Off-heap bytes that belong to no object, where the input says.
@@ -76,6 +78,7 @@ impl Snapshot {
             complete: true,
             nodes: 0,
             edges: None,
+            strings: 0,
             self_size: Some(0),
             extra_native_bytes: None,
             order_key: None,

@@ -20,6 +20,9 @@ use std::time::SystemTime;
 use memmap2::Mmap;
 
 use crate::error::ErrorKind;
+use limit::{Bound, Limited, OverLimit};
+
+mod limit;
 
 /// How much a decompressing thread hands over at a time, and how many such blocks there are: scanning is the faster of the two, and
 /// with small blocks the time to wake its thread is a tenth of the whole.
@@ -39,6 +42,8 @@ pub struct Source {
     pub total: Option<u64>,
     /// `gzip` or `zstd`, if the input is compressed.
     pub compressed: Option<&'static str>,
+    /// Most bytes of the (unpacked) content, if that was said.
+    max: Option<u64>,
 }
 
 enum Bytes {
@@ -76,6 +81,7 @@ impl Source {
                     done,
                     total,
                     compressed: None,
+                    max: None,
                 });
             }
         }
@@ -119,14 +125,25 @@ impl Source {
                 Box::new(Pipelined::new(unpacked))
             }
         };
-        Ok(Self { path: path.to_owned(), bytes: Bytes::Stream { head, rest }, done, total, compressed })
+        Ok(Self { path: path.to_owned(), bytes: Bytes::Stream { head, rest }, done, total, compressed, max: None })
     }
 
-    /// The first bytes of the (unpacked) content: all of a map, a few kilobytes of a stream.
+    /// The same, with a limit for the bytes of its (unpacked) content in place of the one that compressed inputs have by themselves.
+    ///
+    /// # Errors
+    /// If a file is known to be larger. What is larger otherwise fails when it is read.
+    pub fn limited(self, max: Option<u64>) -> Result<Self, ErrorKind> {
+        match (self.total, max) {
+            (Some(total), Some(limit)) if self.compressed.is_none() && total > limit => Err(ErrorKind::InputSize { limit }),
+            _ => Ok(Self { max, ..self }),
+        }
+    }
+
+    /// The first kilobytes of the (unpacked) content.
     #[must_use]
     pub fn head(&self) -> &[u8] {
         match &self.bytes {
-            Bytes::Mapped(map) => map,
+            Bytes::Mapped(map) => &map[..map.len().min(HEAD)],
             Bytes::Stream { head, .. } => head,
             Bytes::Taken => &[],
         }
@@ -151,7 +168,14 @@ impl Source {
             return Box::new(Counted { input, done: Arc::clone(&self.done) });
         }
         match std::mem::replace(&mut self.bytes, Bytes::Taken) {
-            Bytes::Stream { head, rest } => Box::new(io::Cursor::new(head).chain(rest)),
+            Bytes::Stream { head, rest } => {
+                let input = io::Cursor::new(head).chain(rest);
+                match (self.max, self.compressed) {
+                    (Some(max), _) => Box::new(Limited { input, read: 0, bound: Bound::At(max) }),
+                    (None, Some(_)) => Box::new(Limited { input, read: 0, bound: Bound::Ratio(Arc::clone(&self.done)) }),
+                    (None, None) => Box::new(input),
+                }
+            }
             _ => Box::new(io::empty()),
         }
     }
@@ -186,13 +210,14 @@ fn read_head(input: &mut dyn Read) -> Result<Vec<u8>, ErrorKind> {
     Ok(head)
 }
 
-/// The error kind of a failed read: decompressors mark theirs with [`Labelled`].
+/// The error kind of a failed read: decompressors mark theirs with [`Labelled`], limits theirs with [`OverLimit`].
 #[must_use]
 pub(crate) fn read_error(error: io::Error) -> ErrorKind {
-    match error.downcast::<DecompressionError>() {
-        Ok(DecompressionError { format, source }) => ErrorKind::Compressed { format, source },
-        Err(error) => ErrorKind::Io(error),
-    }
+    let error = match error.downcast::<DecompressionError>() {
+        Ok(DecompressionError { format, source }) => return ErrorKind::Compressed { format, source },
+        Err(error) => error,
+    };
+    error.downcast::<OverLimit>().map_or_else(ErrorKind::Io, ErrorKind::from)
 }
 
 /// Counts bytes as they pass.
@@ -203,7 +228,13 @@ struct Counted<R> {
 
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.input.read(buffer)?;
+        // Here rather than in everything that reads.
+        let n = loop {
+            match self.input.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
         self.done.fetch_add(n as u64, Ordering::Relaxed);
         Ok(n)
     }
@@ -225,13 +256,7 @@ struct DecompressionError {
 impl Read for Labelled {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let format = self.format;
-        self.input.read(buffer).map_err(|source| {
-            if source.kind() == io::ErrorKind::Interrupted {
-                source
-            } else {
-                io::Error::other(DecompressionError { format, source })
-            }
-        })
+        self.input.read(buffer).map_err(|source| io::Error::other(DecompressionError { format, source }))
     }
 }
 
@@ -284,7 +309,6 @@ fn fill(input: &mut dyn Read, buffer: &mut [u8]) -> io::Result<usize> {
         match input.read(&mut buffer[filled..]) {
             Ok(0) => break,
             Ok(n) => filled += n,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
@@ -389,6 +413,19 @@ pub(crate) fn prefer_huge_pages<T>(column: &Vec<T>) {
     }
     #[cfg(not(target_os = "linux"))]
     let _ = column;
+}
+
+/// Asks for the memory of an entry that is about to be read. Where there is no such entry, or no such request, nothing happens.
+#[inline(always)]
+pub(crate) fn prefetch<T>(column: &[T], at: usize) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(entry) = column.get(at) {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a request for memory reads and changes nothing, wherever it points.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(entry).cast()) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (column, at);
 }
 
 #[cfg(unix)]

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use sourcemap::{DecodedMap, SourceMap};
 
@@ -19,11 +20,16 @@ struct Map {
     /// The script's path as far as the map's own path and its `file` tell it.
     scripts: Vec<String>,
     map: SourceMap,
+    /// Where the script itself would be.
+    script: PathBuf,
+    /// Its text, if it is there.
+    text: OnceLock<Option<String>>,
 }
 
-/// Lengths of what stands between a function's name and its parameters in a minified script: nothing, the `=` or `:` of an arrow
-/// function, `=function`, `{constructor`.
-const BEHIND_NAME: [u32; 4] = [0, 1, 9, 12];
+/// What stands between a function's name and its parameters in a minified script.
+const BEHIND_NAME: [&str; 8] = ["", "=", "=function", ":", "=async", "=async ", "=function*", "=async function"];
+/// So many of them are told by their lengths alone, where the script is not at hand.
+const GUESSED: usize = 3;
 
 /// What the name of a map adds to that of its script.
 const SUFFIX: &str = ".map";
@@ -53,12 +59,18 @@ impl SourceMaps {
     pub fn resolve(&self, frame: &Frame) -> Option<Frame> {
         let map = self.of_script(&frame.script)?;
         let (line, column) = (frame.line.checked_sub(1)?, frame.column.saturating_sub(1));
-        let at = |column| map.lookup_token(line, column).filter(|token| token.get_dst_line() == line);
+        let at = |column| map.map.lookup_token(line, column).filter(|token| token.get_dst_line() == line);
         let token = at(column)?;
+        let begins = |name_at| at(name_at).filter(|token| token.get_dst_col() == name_at);
         // V8 says where the parameters begin.
-        let length = u32::try_from(frame.function.encode_utf16().count()).ok().filter(|&length| length > 0);
-        let begins = |before| at(column.checked_sub(before)?).filter(|token| column - token.get_dst_col() == before);
-        let found = length.and_then(|length| BEHIND_NAME.iter().find_map(|behind| begins(length + behind)));
+        let found = match map.name_before(line, column, &frame.function) {
+            Some(name_at) => begins(name_at),
+            None => {
+                let length = u32::try_from(frame.function.encode_utf16().count()).ok().filter(|&length| length > 0);
+                let behind = BEHIND_NAME[..GUESSED].iter().filter_map(|behind| u32::try_from(behind.len()).ok());
+                length.and_then(|length| behind.filter_map(|behind| column.checked_sub(length + behind)).find_map(begins))
+            }
+        };
         let name = found.and_then(|token| token.get_name());
         Some(Frame {
             function: name.map_or_else(|| frame.function.clone(), str::to_owned),
@@ -69,12 +81,41 @@ impl SourceMaps {
     }
 
     /// The map whose path has most in common with a script's; of several the first.
-    fn of_script(&self, script: &str) -> Option<&SourceMap> {
+    fn of_script(&self, script: &str) -> Option<&Map> {
         let script = script.split(['?', '#']).next().unwrap_or_default();
         let likeness = |map: &Map| map.scripts.iter().map(|other| common_tail(script, other)).max().unwrap_or(0);
         let maps = self.maps.iter().map(|map| (likeness(map), map)).filter(|&(likeness, _)| likeness > 0);
-        maps.reduce(|most, map| if map.0 > most.0 { map } else { most }).map(|(_, map)| &map.map)
+        maps.reduce(|most, map| if map.0 > most.0 { map } else { most }).map(|(_, map)| map)
     }
+}
+
+impl Map {
+    /// The column of a function's name, as the script itself shows it before the function's parameters. A class may have its name far
+    /// before its constructor, behind what it extends and other members.
+    fn name_before(&self, line: u32, column: u32, name: &str) -> Option<u32> {
+        const CLASS: &str = "class ";
+        let text = self.text.get_or_init(|| std::fs::read_to_string(&self.script).ok()).as_ref()?;
+        let before = first_units(text.lines().nth(line as usize)?, column as usize);
+        let in_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$');
+        let near = || {
+            let mut rests = BEHIND_NAME.iter().filter_map(|behind| before.strip_suffix(behind)?.strip_suffix(name));
+            rests.find(|rest| !rest.ends_with(in_word)).map(str::len)
+        };
+        let last_class = |pattern: &str, name_at: usize| {
+            let whole = |at: usize| !before[..at].ends_with(in_word) && !before[at + pattern.len()..].starts_with(in_word);
+            before.rmatch_indices(pattern).find(|(at, _)| whole(*at)).map(|(at, _)| at + name_at)
+        };
+        let class = || last_class(&format!("{CLASS}{name}"), CLASS.len()).max(last_class(&format!("{name}=class"), 0));
+        let name_at = Some(name).filter(|name| !name.is_empty()).and_then(|_| near().or_else(class))?;
+        u32::try_from(before[..name_at].encode_utf16().count()).ok()
+    }
+}
+
+/// So many UTF-16 units from the beginning of a text.
+fn first_units(text: &str, units: usize) -> &str {
+    let mut left = units;
+    let end = text.char_indices().find(|(_, c)| left.checked_sub(c.len_utf16()).map(|rest| left = rest).is_none());
+    end.map_or(text, |(at, _)| &text[..at])
 }
 
 /// Adds the maps in a folder and the folders in it. Links are not followed.
@@ -105,8 +146,9 @@ fn read(path: &Path) -> Result<Map, ErrorKind> {
         DecodedMap::Hermes(_) => return Err(ErrorKind::Unrecognized("is a source map of Hermes, not of V8".to_owned())),
     };
     let path = path.to_string_lossy();
-    let scripts = [Some(path.strip_suffix(SUFFIX).unwrap_or(&path)), map.get_file()];
-    Ok(Map { scripts: scripts.into_iter().flatten().map(str::to_owned).collect(), map })
+    let script = path.strip_suffix(SUFFIX).unwrap_or(&path);
+    let scripts = [Some(script), map.get_file()].into_iter().flatten().map(str::to_owned).collect();
+    Ok(Map { scripts, script: PathBuf::from(script), map, text: OnceLock::new() })
 }
 
 /// How many names at the end of two paths are equal.
@@ -166,7 +208,7 @@ mod tests {
         std::fs::write(folder.path().join("small.js.map"), MAP).unwrap();
         let maps = SourceMaps::load(folder.path().to_str().unwrap()).unwrap();
         for (function, column, name, source_line) in [
-            ("e", 31, "ConnectionRecord", 3),
+            ("e", 31, "e", 3),
             ("n", 62, "openConnection", 5),
             ("t", 91, "handleRequest", 8),
             ("l", 150, "closeAll", 12),
@@ -176,6 +218,40 @@ mod tests {
             let found = maps.resolve(&frame(function, "/srv/dist/small.js", 1, column)).unwrap();
             assert_eq!((&*found.function, &*found.script, found.line), (name, "src/small.js", source_line), "{function}");
         }
+    }
+
+    /// As above; constructors that stand behind other members, in classes that extend others. Only the script tells their names.
+    #[test]
+    fn constructors_have_the_names_of_their_classes() {
+        const SCRIPT: &str = concat!(
+            r#"const s=[];class e{static limit=7;describe(){return"base"+e.limit}constructor(s){this.userName=s,thi"#,
+            r#"s.list=[1,2,s]}}class t extends e{#s={hidden:1};peek(){return this.#s}constructor(s,e){super(s),this"#,
+            r#".poolName={poolName:e}}}const i=class extends t{constructor(s){super(s,"late"),this.extra=[s]}},n=as"#,
+            r#"ync e=>{s.push(new i(e)),await null,s.push({given:e})};function r(e){for(let i=0;i<e;i++)s.push(new "#,
+            r#"t("u"+i,"p")),n(i)}globalThis.openEverything=r,globalThis.keep=s;"#
+        );
+        const MAP: &str = concat!(
+            r#"{"version":3,"names":["registry","BaseConnection","static","describe","limit","constructor","userNam"#,
+            r#"e","this","list","PooledConnection","secret","hidden","peek","poolName","super","LateClass","given","#,
+            r#""extra","openAsync","async","push","openAll","count","i","globalThis","openEverything","keep"],"sour"#,
+            r#"ces":["src/big.js"],"mappings":"AAAA,MAAMA,EAAW,GACjB,MAAMC,EACJC,aAAe,EACf,QAAAC,GAAa,MAAO,OAASF,EA"#,
+            r#"AeG,KAAO,CACnD,WAAAC,CAAYC,GAAYC,KAAKD,SAAWA,EAAUC,KAAKC,KAAO,CAAC,EAAG,EAAGF,EAAW,EAElF,MAAMG,UAAyB"#,
+            r#"R,EAC7BS,GAAU,CAAEC,OAAQ,GACpB,IAAAC,GAAS,OAAOL,MAAKG,CAAS,CAC9B,WAAAL,CAAYC,EAAUO,GAAYC,MAAMR,GAAWC"#,
+            r#",KAAKM,SAAW,CAAEA,WAAY,EAEnF,MAAME,EAAY,cAAcN,EAC9B,WAAAJ,CAAYW,GAASF,MAAME,EAAO,QAAST,KAAKU,MAAQ,CA"#,
+            r#"ACD,EAAQ,GAE7DE,EAAYC,MAAOH,IAAYhB,EAASoB,KAAK,IAAIL,EAAUC,UAAe,KAAMhB,EAASoB,KAAK,CAAEJ,WACtG,SAASK"#,
+            r#",EAAQC,GAAS,IAAK,IAAIC,EAAI,EAAGA,EAAID,EAAOC,IAAOvB,EAASoB,KAAK,IAAIX,EAAiB,IAAMc,EAAG,MAAOL,EAAUK,"#,
+            r#"EAAM,CAC/HC,WAAWC,eAAiBJ,EAASG,WAAWE,KAAO1B"}"#
+        );
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("big.js.map"), MAP).unwrap();
+        let named = || {
+            let maps = SourceMaps::load(folder.path().to_str().unwrap()).unwrap();
+            [("e", 78), ("t", 182), ("i", 260), ("n", 299), ("r", 366), ("", 260)]
+                .map(|(function, column)| maps.resolve(&frame(function, "/srv/big.js", 1, column)).unwrap().function)
+        };
+        assert_eq!(named(), ["e", "t", "i", "openAsync", "openAll", ""]);
+        std::fs::write(folder.path().join("big.js"), SCRIPT).unwrap();
+        assert_eq!(named(), ["BaseConnection", "PooledConnection", "LateClass", "openAsync", "openAll", ""]);
     }
 
     #[test]

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::allocation::allocated_at;
 use crate::graph::devtools::keys::class_of_key;
 use crate::graph::paths::HELD_BY;
-use crate::grouping::{Level, Row, Sums, allocated_at, id, main_kind, printable, rows};
+use crate::grouping::{Level, Row, Sums, id, main_kind, printable, rows};
 use crate::growth::{GroupSeries, Judgement, Measures, Rule};
-use crate::report::{Attributed, Breakdown, Cause, Finding, Group, Member, Share, Shown, Trend, TrendVerdict};
+use crate::report::{AllocatedAt, Attributed, Breakdown, Cause, Finding, Group, Member, Share, Shown, Trend, TrendVerdict};
 use crate::series::{Series, SeriesGroup};
 use crate::snapshot::{OUTSIDE, Runtime};
 
@@ -199,10 +200,16 @@ impl Trends {
         Some(Breakdown { by: Level::Name.label().to_owned(), shown: Shown { groups: groups.len(), of, rest }, groups })
     }
 
-    /// The groups of a finding's members.
-    fn groups_of(&self, finding: &crate::growth::Finding) -> Vec<usize> {
-        let judged: BTreeSet<usize> = finding.members.iter().map(|member| member.group).collect();
+    /// The groups that are judged together as some.
+    fn groups_of(&self, judged: &BTreeSet<usize>) -> Vec<usize> {
         (0..self.judged_of.len()).filter(|&group| judged.contains(&self.judged_of[group])).collect()
+    }
+
+    /// Where most of a finding was allocated.
+    fn allocated_at(&self, series: &Series, finding: &crate::growth::Finding) -> Option<AllocatedAt> {
+        let members = finding.members.iter().map(|member| member.group).collect();
+        let headline = self.groups_of(&BTreeSet::from([finding.headline]));
+        allocated_at(series, &headline, &self.groups_of(&members), finding.steps.is_some())
     }
 
     /// The findings as a report shows them. `row_of` is the id of the row each group counts in.
@@ -243,7 +250,7 @@ impl Trends {
                 size_growth_total: finding.size_growth_total,
                 members: finding.members.iter().map(member).collect(),
                 attributed: finding.attributed.iter().map(attributed).collect(),
-                allocated_at: allocated_at(series, &self.groups_of(finding), finding.steps.is_some()),
+                allocated_at: self.allocated_at(series, finding),
                 causes: self.why(rank - 1).map(|why| why.causes.clone()),
                 share: self.why(rank - 1).and_then(|why| why.share),
                 groups_explained: self.why(rank - 1).map(|why| why.groups.0),

@@ -9,7 +9,10 @@ const LAYOUT: Layout = Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3
 fuzz_target!(|data: &[u8]| {
     let Some((&cut, text)) = data.split_first() else { return };
     let cut = usize::from(cut).min(text.len());
-    let found: Vec<_> = Kernel::all().into_iter().map(|(_, kernel)| (numbers(kernel, text, cut), strings(kernel, text, cut), lines(kernel, text))).collect();
+    let found: Vec<_> = Kernel::all()
+        .into_iter()
+        .map(|(_, kernel)| (numbers(kernel, text, cut), strings(kernel, text, cut), lines(kernel, text)))
+        .collect();
     for other in &found[1..] {
         assert_eq!(*other, found[0]);
     }

@@ -3,7 +3,7 @@
 //! The first byte of the input says what is wanted of the rest.
 #![no_main]
 
-use std::io::{Cursor, Write};
+use std::io::Cursor;
 
 use heapdiff::error::ErrorKind;
 use heapdiff::identity::Identify;
@@ -11,6 +11,8 @@ use heapdiff::input::{self, Want};
 use heapdiff::snapshot::Snapshot;
 use heapdiff::source::Source;
 use libfuzzer_sys::fuzz_target;
+
+mod files;
 
 fn want(choice: u8) -> Want<'static> {
     Want {
@@ -26,19 +28,17 @@ fn want(choice: u8) -> Want<'static> {
 
 /// What has to be equal however the bytes arrive.
 fn facts(snapshot: &Snapshot) -> impl PartialEq + std::fmt::Debug {
-    let groups: Vec<_> = snapshot.groups.iter().map(|group| (group.clone(), snapshot.stacks.frames(group.stack).count())).collect();
+    let groups: Vec<_> =
+        snapshot.groups.iter().map(|group| (group.clone(), snapshot.stacks.frames(group.stack).count())).collect();
     (snapshot.format, snapshot.complete, snapshot.nodes, snapshot.self_size, snapshot.order_key, groups)
 }
 
 fuzz_target!(|data: &[u8]| {
     let Some((&choice, content)) = data.split_first() else { return };
     let want = want(choice);
-    let streamed = Source::from_reader("-", Box::new(Cursor::new(content.to_vec()))).and_then(|mut source| input::read(&mut source, want));
-    // In memory where there is such a folder.
-    let folder = if std::path::Path::new("/dev/shm").is_dir() { "/dev/shm".into() } else { std::env::temp_dir() };
-    let path = folder.join(format!("heapdiff-fuzz-{}", std::process::id()));
-    std::fs::File::create(&path).and_then(|mut file| file.write_all(content)).expect("a file to map");
-    let mapped = Source::open(&path.to_string_lossy()).and_then(|mut source| input::read(&mut source, want));
+    let streamed =
+        Source::from_reader("-", Box::new(Cursor::new(content.to_vec()))).and_then(|mut source| input::read(&mut source, want));
+    let mapped = Source::open(&files::put(content, "")).and_then(|mut source| input::read(&mut source, want));
     match (&streamed, &mapped) {
         (Ok(streamed), Ok(mapped)) => assert_eq!(facts(streamed), facts(mapped)),
         (Err(_), Err(_)) => {}

@@ -2,9 +2,9 @@
 #![no_main]
 
 use heapdiff::analysis::{self, Options};
+use heapdiff::load::Loaded;
 use heapdiff::render::{RENDERERS, Style};
 use heapdiff::report::{Command, OrderBy};
-use heapdiff::load::Loaded;
 use heapdiff::series::Series;
 use heapdiff::snapshot::{Group, Runtime, Snapshot};
 use libfuzzer_sys::fuzz_target;
@@ -18,7 +18,14 @@ fn snapshot(text: &str, step: u64) -> Snapshot {
         let kind = KINDS[line % KINDS.len()];
         let name = if snapshot.runtime.is_folded(kind) { "" } else { name };
         let count = 5 + (line as u64 % 7) * step;
-        snapshot.groups.push(Group { kind: kind.to_owned(), name: name.to_owned(), stack: 0, count, self_size: count * 48 });
+        snapshot.groups.push(Group {
+            kind: kind.to_owned(),
+            name: name.to_owned(),
+            stack: 0,
+            class: String::new(),
+            count,
+            self_size: count * 48,
+        });
     }
     let key = |group: &Group| (group.kind.clone(), group.name.clone());
     snapshot.groups.sort_by_key(key);

@@ -19,7 +19,8 @@ fn packed(content: &[u8], gzip: bool) -> Vec<u8> {
 }
 
 fn read(content: Vec<u8>) -> Result<(u64, Option<u64>), String> {
-    let snapshot = Source::from_reader("-", Box::new(Cursor::new(content))).and_then(|mut source| input::read(&mut source, Want::GROUPS));
+    let snapshot =
+        Source::from_reader("-", Box::new(Cursor::new(content))).and_then(|mut source| input::read(&mut source, Want::GROUPS));
     snapshot.map(|snapshot| (snapshot.nodes, snapshot.self_size)).map_err(|error| error.to_string())
 }
 
@@ -31,7 +32,8 @@ fuzz_target!(|data: &[u8]| {
         let _ = read([head, content].concat());
         return;
     }
-    let is_packed = content.starts_with(&[0x1f, 0x8b]) || matches!(content, [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]);
+    let is_packed = content.starts_with(&[0x1f, 0x8b])
+        || matches!(content, [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..]);
     let mut bytes = packed(content, choice & 1 == 0);
     if choice & 4 == 0 {
         if !is_packed {

@@ -92,12 +92,12 @@ impl Last<'_> {
         }
         let graph = self.graph;
         let causes = &causes[..causes.len().min(CAUSES_MAX)];
+        let number: BTreeMap<u32, usize> = causes.iter().copied().zip(0..).collect();
+        let number_of: Vec<Option<usize>> = cause_of.iter().map(|cause| number.get(cause).copied()).collect();
         let mut members: Vec<Vec<u32>> = vec![Vec::new(); causes.len()];
         let mut is_member = Bits::new(graph.kind.len());
-        for (object, &node) in (0..).zip(&self.node) {
-            if node != NONE
-                && let Some(cause) = causes.iter().position(|&cause| cause == cause_of[node as usize])
-            {
+        for (object, &node) in (0..).zip(&self.node).filter(|(_, node)| **node != NONE) {
+            if let Some(cause) = number_of[node as usize] {
                 members[cause].push(object);
                 is_member.add(object);
             }
@@ -107,11 +107,15 @@ impl Last<'_> {
         let mut base = Bits::new(graph.kind.len());
         strong.spread(vec![graph.root], |object| !is_member.has(object) && base.add(object));
         let mut of: Vec<u64> = vec![0; graph.kind.len()];
+        let mut reached = Vec::new();
         for (at, members) in members.into_iter().enumerate() {
             let bit = 1_u64 << at;
             let mut enter = |object: u32| {
                 let mask = &mut of[object as usize];
                 let new = *mask & bit == 0 && !base.has(object);
+                if new && *mask == 0 {
+                    reached.push(object);
+                }
                 *mask |= if new { bit } else { 0 };
                 new
             };
@@ -119,8 +123,8 @@ impl Last<'_> {
             strong.spread(start, enter);
         }
         let mut shares: Vec<Share> = vec![Share::default(); causes.len()];
-        for (object, &mask) in (0..).zip(&of).filter(|(_, mask)| **mask != 0) {
-            let size = graph.self_size.get(object);
+        for object in reached {
+            let (mask, size) = (of[object as usize], graph.self_size.get(object));
             if mask.is_power_of_two() {
                 shares[mask.trailing_zeros() as usize].exclusive += size;
                 continue;

@@ -86,17 +86,6 @@ impl Merged {
         growth(&self.node(number).count)
     }
 
-    /// The nodes from below the root down to one.
-    pub(crate) fn path_to(&self, mut node: u32) -> Vec<u32> {
-        let mut path = Vec::new();
-        while node != ROOT {
-            path.push(node);
-            node = self.node(node).parent;
-        }
-        path.reverse();
-        path
-    }
-
     /// What two nodes must have in common to be alike: references and classes up to the nearest class of the application.
     pub(crate) fn tail(&self, mut node: u32, vocabulary: &Vocabulary) -> Vec<(Label, u32)> {
         let mut tail = Vec::new();

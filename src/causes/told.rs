@@ -1,9 +1,9 @@
 //! Causes as a report tells them.
 
 use super::last::Held;
-use super::merge::{Merged, growth};
+use super::merge::growth;
 use super::{Cause, Causes};
-use crate::graph::paths::words;
+use crate::graph::paths::{path_to, words};
 use crate::report::{self, CauseKind, PathStep};
 use crate::text::safe_name;
 
@@ -68,13 +68,12 @@ impl Causes {
     }
 
     fn steps(&self, node: u32) -> Vec<PathStep> {
-        let Merged { nodes, .. } = &self.merged;
         let step = |&node: &u32| {
-            let node = &nodes[node as usize];
+            let node = self.merged.node(node);
             let step = words::step(&self.vocabulary, node.label, &self.vocabulary.class_of(node.class).text);
             PathStep { many: node.folded, ..step }
         };
-        self.merged.path_to(node).iter().map(step).collect()
+        path_to(node, |node| self.merged.node(node).parent).iter().map(step).collect()
     }
 }
 

@@ -17,21 +17,21 @@ use crate::source::Source;
 /// # Errors
 /// With the exit code and what to say.
 pub(super) fn anonymize(args: &Anonymize) -> Result<(), Failure> {
-    let path = args.file.as_str();
+    let (path, input_max) = (args.file.as_str(), args.input.max_input);
     if path == "-" {
         return Err(Failure::new(exit::USAGE, "anonymize reads its input more than once: give a file"));
     }
     let file = (args.copy != "-").then(|| OutputFile::open(&args.copy)).transpose()?;
     let progress = Watcher::new(args.quiet);
     // A copy of a damaged file would look whole.
-    load::read(path, Want { verify: true, ..Want::GROUPS }, &progress)?;
+    let snapshot = load::read(path, Want { verify: true, input_max, ..Want::GROUPS }, &progress)?;
     drop(progress);
     let rule = match &args.hash_names {
         None => NameRule::Keep,
         Some(key) => NameRule::Hash { key, is_public: &growth::is_public_name },
     };
     let content = |out: &mut dyn Write| {
-        let copied = v8::anonymize(&|| Source::open(path), &rule, out);
+        let copied = v8::anonymize(&|| Source::open(path)?.limited(input_max), snapshot.strings, &rule, out);
         copied.map_err(|kind| Fault::Other(kind.at(path).into()))
     };
     match file {

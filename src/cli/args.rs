@@ -22,7 +22,7 @@ use crate::render::RENDERERS;
 #[command(name = "heapdiff", version, args_conflicts_with_subcommands = true, arg_required_else_help = true, max_term_width = 80)]
 #[command(
     after_help = "Exit codes: 0 done, 1 check failed, 2 usage error, 3 an input is missing or broken, 4 check is inconclusive, 5 \
-                        output failed, 70 internal error."
+                        output failed or a limit is exceeded, 70 internal error."
 )]
 pub struct Cli {
     /// What to do; left out, the number of snapshots decides.
@@ -203,6 +203,12 @@ pub struct Paths {
     /// Order of the snapshots, as for `trend`
     #[arg(long, value_enum, default_value_t = Order::Auto)]
     pub order: Order,
+    /// Refuse files whose references would take more memory, such as '4 GiB'
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub max_memory: Option<u64>,
+    /// What inputs may be.
+    #[command(flatten)]
+    pub input: InputArgs,
     /// Where reports go.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -214,6 +220,9 @@ pub struct Verify {
     /// Files, or directories of them; - for standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<String>,
+    /// What inputs may be.
+    #[command(flatten)]
+    pub input: InputArgs,
     /// Where reports go.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -249,6 +258,9 @@ pub struct Anonymize {
     /// the same names in every snapshot
     #[arg(long, value_name = "KEY")]
     pub hash_names: Option<String>,
+    /// What inputs may be.
+    #[command(flatten)]
+    pub input: InputArgs,
     /// No progress on standard error
     #[arg(short, long)]
     pub quiet: bool,
@@ -330,6 +342,19 @@ pub struct ReadArgs {
     /// Read a dump whose last line is cut in the middle, without that line
     #[arg(long)]
     pub allow_truncated: bool,
+    /// What inputs may be.
+    #[command(flatten)]
+    pub input: InputArgs,
+}
+
+/// Options of every command that reads anything.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct InputArgs {
+    /// Refuse inputs that are larger, unpacked, such as '20 GiB'
+    ///
+    /// Unless given: compressed inputs that unpack to more than 100 times their size
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    pub max_input: Option<u64>,
 }
 
 /// Options of every command that writes a report.

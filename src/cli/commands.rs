@@ -3,7 +3,7 @@
 use clap::CommandFactory;
 
 use super::args::{Cli, Command, Diff, HeapArgs, Order, ReportArgs, Summary, Top, Trend, Verify};
-use super::config::{self, Output};
+use super::config::{self, Limits, Output};
 use super::output::{self, OutputFile};
 use super::progress::Watcher;
 use super::{Failure, Outcome, anonymize, check, exit};
@@ -15,7 +15,6 @@ use crate::render::{Renderer, Style, schema};
 use crate::report::{self, OrderBy, Report, Warning};
 use crate::series::Series;
 use crate::text::safe_name;
-use crate::trend::Trends;
 
 /// What is to be said on standard error after a success.
 pub type Notes = Vec<String>;
@@ -114,35 +113,25 @@ fn analyse(
     let progress = Watcher::new(output.quiet);
     let (report, of_stacks) = in_pool(output.threads, || -> Result<_, Failure> {
         let series = load::series(inputs, order, want, &progress)?;
-        let mut trends = None;
-        let mut other_causes = Vec::new();
-        if why {
-            let mut explained = Trends::of(&series);
-            other_causes = super::why::explain(&series, &mut explained, &progress)?;
-            trends = Some(explained);
-        }
-        let mut report = |options: &Options| {
-            let report = match trends.take() {
-                Some(trends) => {
-                    Report { other_causes: std::mem::take(&mut other_causes), ..analysis::report_with(&series, options, trends) }
-                }
-                None => analysis::report(&series, options),
-            };
-            matched(&report, options).map(|()| report)
+        let limits = Limits { input: args.read.input.max_input, memory: args.max_memory };
+        let report = match why {
+            true => super::why::report(&series, &options, limits, &progress)?,
+            false => analysis::report(&series, &options),
         };
-        Ok((report(&options)?, stack_options.as_ref().map(report).transpose()?))
+        let of_stacks = stack_options.as_ref().map(|options| matched(analysis::report(&series, options), options));
+        Ok((matched(report, &options)?, of_stacks.transpose()?))
     })??;
     drop(progress);
     write(&report, of_stacks.as_ref(), &output, files)
 }
 
-/// An error if filters left nothing to show.
-fn matched(report: &Report, options: &Options) -> Result<(), Failure> {
+/// The report; an error if filters left nothing to show.
+fn matched(report: Report, options: &Options) -> Result<Report, Failure> {
     let filtered = options.focus.is_some() || options.ignore.is_some() || !options.kinds.is_empty();
     if filtered && report.groups.is_empty() {
         return Err(Failure::new(exit::INPUT, "no group matches --focus, --ignore and --kind"));
     }
-    Ok(())
+    Ok(report)
 }
 
 fn verify(args: &Verify) -> Result<Notes, Failure> {
@@ -150,17 +139,22 @@ fn verify(args: &Verify) -> Result<Notes, Failure> {
     let output = config::output(report::Command::Verify, &args.output)?;
     let files = open(&output)?;
     let progress = Watcher::new(output.quiet);
-    let want = Want { verify: true, ..Want::GROUPS };
-    let (mut loaded, mut refused) = (Vec::new(), Vec::new());
+    let want = Want { verify: true, input_max: args.input.max_input, ..Want::GROUPS };
+    let (mut loaded, mut refused) = (Vec::new(), Failure { code: exit::OUTPUT, messages: Vec::new() });
     for input in &inputs {
         match in_pool(output.threads, || load::read(&input.path, want, &progress))? {
             Ok(snapshot) => loaded.push(Loaded { path: input.path.clone(), snapshot, process: None }),
-            Err(error) => refused.extend(Failure::from(error).messages),
+            Err(error) => {
+                // A file that is broken says more than one that is too large.
+                let failure = Failure::from(error);
+                refused.code = refused.code.min(failure.code);
+                refused.messages.extend(failure.messages);
+            }
         }
     }
     drop(progress);
-    if !refused.is_empty() {
-        return Err(Failure { code: exit::INPUT, messages: refused });
+    if !refused.messages.is_empty() {
+        return Err(refused);
     }
     let report = analysis::verified(&Series::new(loaded, OrderBy::Given, None, Vec::new()));
     write(&report, None, &output, files)

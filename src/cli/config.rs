@@ -122,9 +122,12 @@ pub fn want<'a>(rows: &[&'a Options], args: &ReadArgs, frames: &'a Frames) -> Wa
     let by_stacks_alone = |rows: &&Options| {
         rows.command == report::Command::Top && !rows.by.is_empty() && rows.by.iter().all(|level| level.is_of_stack())
     };
+    // Frames may become another site's when they are replaced or taken off.
+    let as_recorded = frames.dropped.is_none() && frames.source_maps.is_none();
     Want {
         types: rows.is_empty() || !rows.iter().all(by_stacks_alone),
         stacks: grows || by(|level| level.is_of_stack()),
+        sites_only: !grows && as_recorded && !by(|level| level.is_of_stack() && !level.is_of_site()),
         names: by(|level| *level == Level::Name),
         collapse: args.collapse,
         allow_truncated: args.allow_truncated,
@@ -132,6 +135,7 @@ pub fn want<'a>(rows: &[&'a Options], args: &ReadArgs, frames: &'a Frames) -> Wa
         drop_frames: frames.dropped.as_ref(),
         source_maps: frames.source_maps.as_ref(),
         heap: rows.iter().find_map(|rows| heap(rows)),
+        input_max: args.input.max_input,
         ..Want::GROUPS
     }
 }
@@ -147,6 +151,15 @@ pub fn with_strings(want: Want<'_>, strings: Option<StringsWant>) -> Want<'_> {
 #[must_use]
 pub fn limited<'a>(want: Want<'a>, args: &ReportArgs) -> Want<'a> {
     Want { heap: want.heap.map(|heap| HeapWant { memory_max: args.max_memory, ..heap }), ..want }
+}
+
+/// What reading a graph may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of the (unpacked) input.
+    pub input: Option<u64>,
+    /// Bytes of memory.
+    pub memory: Option<u64>,
 }
 
 /// What is wanted of references; None if rows can do without.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::args::Paths;
 use super::commands::{Notes, in_pool, open, write};
+use super::config::Limits;
 use super::progress::Watcher;
 use super::{Failure, config, exit};
 use crate::alive::{Options, Wanted, alive, origin};
@@ -16,7 +17,6 @@ use crate::input::{meliae, v8};
 use crate::load::{self, Progress};
 use crate::report::{self, Alive, Report, Warning};
 use crate::series::{Input, Series};
-use crate::source::Source;
 use crate::text::safe_name;
 
 /// `heapdiff paths`.
@@ -36,6 +36,7 @@ pub(super) fn paths(args: &Paths) -> Result<Notes, Failure> {
         return Err(Failure::new(exit::USAGE, message));
     }
     let options = Options { wanted, limit: args.limit, depth: args.depth, avoid: config::pattern("avoid", &args.avoid)? };
+    let limits = Limits { input: args.input.max_input, memory: args.max_memory };
     let output = config::output(report::Command::Paths, &args.output)?;
     let inputs = load::expand(files)?;
     if inputs.iter().any(|input| input.path == "-") {
@@ -44,27 +45,27 @@ pub(super) fn paths(args: &Paths) -> Result<Notes, Failure> {
     let files = open(&output)?;
     let progress = Watcher::new(output.quiet);
     let report = in_pool(output.threads, || -> Result<Report, Failure> {
-        let want = Want { stacks: true, ..Want::GROUPS };
+        let want = Want { stacks: true, input_max: limits.input, ..Want::GROUPS };
         let series = load::series(&inputs, args.order.into(), want, &progress)?;
-        found(&series, &options, &progress)
+        found(&series, &options, limits, &progress)
     })??;
     drop(progress);
     write(&report, None, &output, files)
 }
 
 /// The report of a series, the last snapshot of which is looked into.
-fn found(series: &Series, options: &Options, progress: &Watcher) -> Result<Report, Failure> {
+fn found(series: &Series, options: &Options, limits: Limits, progress: &Watcher) -> Result<Report, Failure> {
     let mut report = analysis::without_rows(series, report::Command::Paths);
     let (Some(first), Some(last)) = (series.inputs.first(), series.inputs.last()) else { return Ok(report) };
     have_references(series, "paths")?;
     let several = series.inputs.len() > 1;
     let compares = several && first.process.is_some() && first.process == last.process;
-    let old = if compares { Some(of_graph(first, progress, |graph| ids(graph, &options.wanted))?) } else { None };
+    let old = if compares { Some(of_graph(first, limits, progress, |graph| ids(graph, &options.wanted))?) } else { None };
     if several && !compares {
         let message = "ids do not tell which objects are new: all of the last snapshot are shown".to_owned();
         report.warnings.push(Warning { code: "no-identity".to_owned(), message, input: None });
     }
-    let alive = of_graph(last, progress, |graph| alive(graph, options, old.as_ref()))?;
+    let alive = of_graph(last, limits, progress, |graph| alive(graph, options, old.as_ref()))?;
     if alive.instances == 0 {
         let path = safe_name(&last.path);
         let message = match alive.old_instances {
@@ -99,16 +100,22 @@ pub(super) fn have_references(series: &Series, what: &str) -> Result<(), Failure
 ///
 /// # Errors
 /// If it cannot be read, is refused, or changes meanwhile.
-pub(super) fn of_graph<T>(input: &Input, progress: &Watcher, compute: impl FnOnce(&Graph) -> T) -> Result<T, Failure> {
+pub(super) fn of_graph<T>(
+    input: &Input,
+    limits: Limits,
+    progress: &Watcher,
+    compute: impl FnOnce(&Graph) -> T,
+) -> Result<T, Failure> {
     let path = input.path.as_str();
-    let mut source = Source::open(path).map_err(|kind| kind.at(path))?;
+    let mut source = load::open(path, limits.input)?;
     progress.begin(path, &source.done, source.total);
     let graph = if input.snapshot.format == v8::NAME {
-        v8::read_graph(&mut source, GraphWant::default())
+        v8::read_graph(&mut source, GraphWant { memory_max: limits.memory, ..GraphWant::default() })
     } else {
         // What was read although it is cut short may be read so again.
-        let want = Want { allow_truncated: !input.snapshot.complete, ..Want::GROUPS };
-        crate::input::read_heap(&mut source, want, HeapWant { whole: true, ..HeapWant::default() }).map(|heap| heap.graph)
+        let want = Want { allow_truncated: !input.snapshot.complete, input_max: limits.input, ..Want::GROUPS };
+        let heap = HeapWant { whole: true, memory_max: limits.memory, ..HeapWant::default() };
+        crate::input::read_heap(&mut source, want, heap).map(|heap| heap.graph)
     };
     let result = graph.map(|graph| compute(&graph));
     // A changed file explains any error better than the error does.

@@ -22,7 +22,8 @@ pub struct Watcher {
 
 #[derive(Default)]
 struct Shared {
-    current: Mutex<Option<Current>>,
+    /// Inputs being read, the one begun first in front.
+    current: Mutex<Vec<Current>>,
     ended: AtomicBool,
 }
 
@@ -51,7 +52,7 @@ impl crate::load::Progress for Watcher {
     fn begin(&self, path: &str, done: &Arc<AtomicU64>, total: Option<u64>) {
         if let Ok(mut current) = self.shared.current.lock() {
             let message = format!("reading {}", crate::text::fit(&crate::text::safe_name(path), 40, "..."));
-            *current = Some(Current { message, done: Arc::clone(done), total, begun: false });
+            current.push(Current { message, done: Arc::clone(done), total, begun: false });
         }
     }
 }
@@ -76,7 +77,9 @@ fn watch(shared: &Shared) {
             continue;
         }
         let Ok(mut current) = shared.current.lock() else { break };
-        let Some(current) = current.as_mut() else { continue };
+        // Nobody but this list counts the bytes of an input that has been read.
+        current.retain(|input| Arc::strong_count(&input.done) > 1);
+        let Some(current) = current.first_mut() else { continue };
         let bar = bar.get_or_insert_with(|| ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr()));
         if !current.begun {
             current.begun = true;

@@ -1,33 +1,43 @@
 //! `--why`: every snapshot once more, as a graph, for what keeps the growth alive.
 
+use super::config::Limits;
 use super::paths::{have_references, of_graph};
 use super::progress::Watcher;
 use super::{Failure, exit};
+use crate::analysis::{self, Options};
 use crate::causes::{Causes, Census, census};
-use crate::graph::Detachedness;
 use crate::graph::paths::Vocabulary;
-use crate::report::Cause;
+use crate::graph::{Detachedness, Graph};
+use crate::report::{Cause, Report};
 use crate::series::Series;
 use crate::trend::Trends;
 
-/// Finds the causes of a series' growth and tells the trends of them. Returns what grows beside.
+/// The report of a series with what keeps its growth alive.
 ///
 /// # Errors
-/// If a snapshot cannot be read again, or is of a format without references.
-pub(super) fn explain(series: &Series, trends: &mut Trends, progress: &Watcher) -> Result<Vec<Cause>, Failure> {
+/// If a snapshot cannot be read again, is of a format without references, or is larger or takes more memory than is allowed.
+pub(super) fn report(series: &Series, options: &Options, limits: Limits, progress: &Watcher) -> Result<Report, Failure> {
     have_references(series, "--why")?;
     if series.inputs.iter().any(|input| input.path == "-") {
         return Err(Failure::new(exit::USAGE, "--why reads its inputs twice: standard input cannot be read again"));
     }
+    let mut trends = Trends::of(series);
+    let other_causes = explain(series, &mut trends, limits, progress)?;
+    Ok(Report { other_causes, ..analysis::report_with(series, options, trends) })
+}
+
+/// Finds the causes of a series' growth and tells the trends of them. Returns what grows beside.
+fn explain(series: &Series, trends: &mut Trends, limits: Limits, progress: &Watcher) -> Result<Vec<Cause>, Failure> {
     let growing = trends.growing();
     let groups = trends.numbered(series, &growing);
     let mut vocabulary = Vocabulary::default();
     let mut censuses: Vec<Census> = Vec::new();
     let Some((last, before)) = series.inputs.split_last() else { return Ok(Vec::new()) };
     for input in before {
-        censuses.push(of_graph(input, progress, |graph| census(graph, &Detachedness::new(graph), &mut vocabulary, &groups).0)?);
+        let counted = |graph: &Graph| census(graph, &Detachedness::new(graph), &mut vocabulary, &groups).0;
+        censuses.push(of_graph(input, limits, progress, counted)?);
     }
-    let causes = of_graph(last, progress, |graph| {
+    let causes = of_graph(last, limits, progress, |graph| {
         let detachedness = Detachedness::new(graph);
         let (census, paths) = census(graph, &detachedness, &mut vocabulary, &groups);
         censuses.push(census);

@@ -7,6 +7,7 @@
 
 use super::essential::Rule;
 use super::{Bits, Graph, Spare, column, ordinal};
+use crate::source::prefetch;
 
 /// The dominator tree of a graph. Every node is in it: what nothing leads to hangs off the root.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,12 +72,12 @@ pub struct Walked {
     parent: Vec<u32>,
     /// By number: the least number among the nodes that refer to it, as far as that is smaller than its own.
     semi: Vec<u32>,
-    /// By number: the next edge to look at.
-    cursor: Vec<u32>,
-    /// By number: how many entries in `cross` lead to it.
+    /// By number: how many entries of `cross` lead to it.
     crossing: Vec<u32>,
-    /// Edges from larger to smaller numbers: target and source.
-    cross: Vec<(u32, u32)>,
+    /// Targets of the edges from larger to smaller numbers, by source.
+    cross: Vec<u32>,
+    /// By number: where its entries of `cross` end.
+    cross_end: Vec<u32>,
     /// Numbers up to this belong to pages.
     page_last: u32,
     /// Nodes that belong to pages, but that no essential edge from one leads to.
@@ -89,6 +90,8 @@ pub struct Walked {
 struct Walk<'g> {
     graph: &'g Graph,
     walked: Walked,
+    /// Nodes to go on with, and the number of the node that leads to each.
+    waiting: Vec<(u32, u32)>,
 }
 
 impl Walked {
@@ -108,14 +111,15 @@ impl Walked {
             order: by_number(),
             parent: by_number(),
             semi: by_number(),
-            cursor: by_number(),
             crossing: by_number(),
-            cross: Vec::new(),
+            cross_end: by_number(),
+            // What is not written to takes no memory.
+            cross: Vec::with_capacity(graph.to_node.len()),
             page_last: 1,
             page_rest: Vec::new(),
             page_rest_set: Bits::default(),
         };
-        let mut walk = Walk { graph, walked };
+        let mut walk = Walk { graph, walked, waiting: Vec::new() };
         if nodes > 0 {
             walk.reach(graph.root, 0);
             walk.page(pages);
@@ -149,14 +153,14 @@ impl Walked {
 
     /// By number: the nodes, and the number of each one's dominator.
     fn semi_nca(self, spare: &mut Spare) -> (Vec<u32>, Vec<u32>) {
-        let Self { number, order, parent, mut semi, cursor, crossing, cross, .. } = self;
-        let (sources, sources_end) = by_target(&cross, crossing, spare);
+        let Self { number, order, parent, mut semi, crossing, cross, cross_end, .. } = self;
+        let (sources, sources_end) = by_target(&cross, &cross_end, crossing, spare);
         drop(cross);
         // What is not needed any more holds what is.
         let mut ancestor = number;
         ancestor.clear();
         ancestor.extend_from_slice(&parent);
-        let mut forest = Forest { ancestor, label: cursor, path: Vec::new() };
+        let mut forest = Forest { ancestor, label: cross_end, path: Vec::new() };
         for number in (2..ordinal(parent.len())).rev() {
             let entries = sources_end[number as usize - 1] as usize..sources_end[number as usize] as usize;
             let least = forest.least_of(&sources[entries], number).min(semi[number as usize]);
@@ -177,8 +181,9 @@ impl Walked {
     }
 }
 
-/// The sources of edges by target, and where those of each target end. `crossing` are the numbers of edges by target.
-fn by_target(cross: &[(u32, u32)], crossing: Vec<u32>, spare: &mut Spare) -> (Vec<u32>, Vec<u32>) {
+/// The sources of edges by target, and where those of each target end. `crossing` are the numbers of edges by target, `cross` the
+/// targets by source, which end where `cross_end` says.
+fn by_target(cross: &[u32], cross_end: &[u32], crossing: Vec<u32>, spare: &mut Spare) -> (Vec<u32>, Vec<u32>) {
     let mut end = crossing;
     let mut sum = 0;
     for count in &mut end {
@@ -186,10 +191,14 @@ fn by_target(cross: &[(u32, u32)], crossing: Vec<u32>, spare: &mut Spare) -> (Ve
         sum += std::mem::replace(count, sum);
     }
     let mut sources = spare.filled(0, cross.len());
-    for &(target, source) in cross {
-        let place = &mut end[target as usize];
-        sources[*place as usize] = source;
-        *place += 1;
+    let mut begin = 0;
+    for (source, &until) in (0..).zip(cross_end) {
+        for &target in &cross[begin..until as usize] {
+            let place = &mut end[target as usize];
+            sources[*place as usize] = source;
+            *place += 1;
+        }
+        begin = until as usize;
     }
     (sources, end)
 }
@@ -228,7 +237,8 @@ impl Walk<'_> {
 
     /// Walks over everything else.
     fn rest(&mut self) {
-        self.descend_from::<false>(1);
+        self.look::<false>(1, self.graph.root);
+        self.go_on::<false>();
         for orphan in self.orphans() {
             self.walk::<false>(orphan, 1);
         }
@@ -237,76 +247,93 @@ impl Walk<'_> {
     /// Gives a node the next number.
     #[inline]
     fn reach(&mut self, node: u32, from: u32) -> u32 {
-        let number = ordinal(self.walked.order.len());
-        self.walked.number[node as usize] = number;
-        self.walked.order.push(node);
-        self.walked.parent.push(from);
-        self.walked.semi.push(from);
-        self.walked.cursor.push(self.graph.first_edge[node as usize]);
-        self.walked.crossing.push(0);
+        let walked = &mut self.walked;
+        let number = ordinal(walked.order.len());
+        walked.number[node as usize] = number;
+        walked.order.push(node);
+        walked.parent.push(from);
+        walked.semi.push(from);
+        walked.crossing.push(0);
+        walked.cross_end.push(ordinal(walked.cross.len()));
         number
     }
 
     /// Walks over a node and all that it leads to, as far as it has no number yet.
     fn walk<const PAGE: bool>(&mut self, node: u32, parent: u32) {
-        if self.walked.number[node as usize] == 0 {
-            let top = self.reach(node, parent);
-            self.descend_from::<PAGE>(top);
-        }
+        self.waiting.push((node, parent));
+        self.go_on::<PAGE>();
     }
 
-    fn descend_from<const PAGE: bool>(&mut self, top: u32) {
-        let mut at = top;
-        loop {
-            match self.descend::<PAGE>(at) {
-                Some(child) => at = child,
-                None if at == top => return,
-                None => at = self.walked.parent[at as usize],
+    /// Walks on until nothing waits. The edges of a node are looked at all at once, so the loads of one need not wait for another's; the
+    /// one that leads on is the last that was put down.
+    fn go_on<const PAGE: bool>(&mut self) {
+        while let Some((node, from)) = self.waiting.pop() {
+            self.ask_ahead();
+            let number = self.walked.number[node as usize];
+            if number == 0 {
+                let number = self.reach(node, from);
+                self.look::<PAGE>(number, node);
+            } else {
+                let semi = &mut self.walked.semi[number as usize];
+                *semi = from.min(*semi);
             }
         }
     }
 
-    /// Goes on with the edges of a node up to one that leads to a node without a number, and gives it one.
+    /// Asks for what will soon be looked at, as far as it is known: its number and edges.
     #[inline]
-    fn descend<const PAGE: bool>(&mut self, at: u32) -> Option<u32> {
+    fn ask_ahead(&self) {
         let graph = self.graph;
-        let node = self.walked.order[at as usize];
-        let begin = self.walked.cursor[at as usize] as usize;
-        let end = graph.first_edge[node as usize + 1] as usize;
+        let ahead = |entries: usize| self.waiting.len().checked_sub(entries).map(|at| self.waiting[at].0 as usize);
+        if let Some(node) = ahead(AHEAD) {
+            prefetch(&self.walked.number, node);
+            prefetch(&graph.first_edge, node);
+        }
+        if let Some(node) = ahead(AHEAD / 2) {
+            let edge = graph.first_edge[node] as usize;
+            prefetch(&graph.to_node, edge);
+            prefetch(&graph.edge_kind, edge);
+        }
+    }
+
+    /// Looks at the edges of a node: those that lead to nodes without a number wait, the others are noted.
+    #[inline]
+    fn look<const PAGE: bool>(&mut self, at: u32, node: u32) {
+        let (graph, walked) = (self.graph, &mut self.walked);
+        let edges = graph.edge_range(node);
         let rule = Rule::new(graph, node);
-        let outside = !PAGE && at != 1 && !self.walked.page_rest_set.has(node);
-        let edges = graph.to_node[begin..end].iter().zip(&graph.edge_kind[begin..end]);
-        for (edge, (&to, &kind)) in (begin..end).zip(edges) {
+        let outside = !PAGE && at != 1 && !walked.page_rest_set.has(node);
+        for (&to, &kind) in graph.to_node[edges.clone()].iter().zip(&graph.edge_kind[edges]) {
             if !rule.counts(to, kind) {
                 if PAGE && Rule::is_strong(kind) && to != node {
-                    self.walked.page_rest.push(to);
+                    walked.page_rest.push(to);
                 }
                 continue;
             }
-            let number = self.walked.number[to as usize];
-            if !PAGE && outside && (number > 1 && number <= self.walked.page_last || self.walked.page_rest_set.has(to)) {
+            let number = walked.number[to as usize];
+            if outside && (number > 1 && number <= walked.page_last || walked.page_rest_set.has(to)) {
                 continue;
             }
             if number == 0 {
-                // Edge numbers fit 32 bits.
-                self.walked.cursor[at as usize] = ordinal(edge + 1);
-                return Some(self.reach(to, at));
-            }
-            if number > at {
-                let semi = &mut self.walked.semi[number as usize];
+                prefetch(&graph.first_edge, to as usize);
+                self.waiting.push((to, at));
+            } else if number > at {
+                let semi = &mut walked.semi[number as usize];
                 *semi = at.min(*semi);
             } else if number == 1 {
                 // Nothing dominates the root, but what it leads to belongs to the page.
                 if PAGE {
-                    self.walked.page_rest.push(to);
+                    walked.page_rest.push(to);
                 }
             } else {
-                self.walked.crossing[number as usize] += 1;
-                self.walked.cross.push((number, at));
+                walked.crossing[number as usize] += 1;
+                walked.cross.push(number);
             }
         }
-        self.walked.cursor[at as usize] = ordinal(end);
-        None
+        // The root, which may be looked at late, leads to no smaller number.
+        if at > 1 {
+            walked.cross_end[at as usize] = ordinal(walked.cross.len());
+        }
     }
 
     /// The nodes without a number to which no essential edge leads.
@@ -330,6 +357,9 @@ impl Walk<'_> {
         unreached().filter(|&node| !led_to.has(node)).collect()
     }
 }
+
+/// How many entries ahead of what is walked over memory is asked for.
+const AHEAD: usize = 8;
 
 /// Sources that are looked up at once.
 const AT_ONCE: usize = 32;

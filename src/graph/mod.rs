@@ -349,19 +349,19 @@ impl Graph {
         self.edge_name = Vec::new();
     }
 
-    /// Gives the memory back of all that dominators and retained sizes do not need, once the [`pages`] are known: names, ids, stacks
-    /// and places.
-    pub fn drop_names(&mut self, spare: &mut Spare) {
-        self.drop_edge_names();
-        self.located = Vec::new();
+    /// Gives the memory back of all that retained sizes do not need of nodes: types, names, ids, stacks and places.
+    pub fn drop_nodes(&mut self, spare: &mut Spare) {
+        (self.kind, self.located) = Default::default();
         spare.put(std::mem::take(&mut self.name));
         spare.put(std::mem::take(&mut self.trace));
         std::mem::take(&mut self.id).give(spare);
     }
 
-    /// Gives the memory back of all edges, and of what else only walks need.
+    /// Gives the memory back of all edges.
     pub fn drop_edges(&mut self, spare: &mut Spare) {
-        (self.kind, self.edge_kind, self.first_edge) = Default::default();
+        self.drop_edge_names();
+        self.edge_kind = Vec::new();
+        spare.put(std::mem::take(&mut self.first_edge));
         spare.put(std::mem::take(&mut self.to_node));
     }
 
@@ -404,12 +404,11 @@ pub const RECORDS_MAX: u64 = u32::MAX as u64 - 2;
 
 /// Bytes that a graph of so many nodes and edges takes at most, with what is computed of it.
 ///
-/// Most while dominators are computed. A node: type (1), first edge, size and group (12), and six columns of the walk (24), of which
-/// names, ids and the like, which are let go before, take less. An edge: type and target (5), and where it is the second to lead to its
-/// target an entry of a list (8).
+/// Most during the walk that dominators are computed of. A node: type, first edge, name, id and size (17), and six columns of the walk
+/// (24). An edge: type and target (5), and an entry of a list while it waits to be followed (8) or where it leads back (4).
 #[must_use]
 pub fn memory_needed(nodes: u64, edges: u64) -> u64 {
-    nodes.saturating_mul(40).saturating_add(edges.saturating_mul(13)).saturating_add(16 << 20)
+    nodes.saturating_mul(41).saturating_add(edges.saturating_mul(13)).saturating_add(16 << 20)
 }
 
 /// What is wanted of a graph beside nodes and edges.

@@ -12,7 +12,7 @@ pub(super) fn known(head: &[u8]) -> Option<&'static str> {
         [0x80, 2..=5, ..] => Some(PICKLE),
         // The first field of a profile: two short numbers, the type and the unit of its first value.
         [0x0a, 4, 0x08, 0..=0x7f, 0x10, 0..=0x7f, ..] => Some(GO),
-        _ if head.iter().all(|&byte| byte == 0) => Some("not a heap snapshot: it holds only zero bytes"),
+        _ if head.iter().all(|&byte| byte == 0) => Some("not a heap snapshot: it begins with nothing but zero bytes"),
         _ if ["<!doctype", "<html", "<?xml"].iter().any(starts) => {
             Some("not a heap snapshot: it is a web page (a failed download?)")
         }

@@ -220,22 +220,42 @@ fn is_number(text: &[u8]) -> bool {
 /// Reads past a string of any length, checking its escapes and that it is UTF-8.
 pub(super) fn skip_string(text: &mut Text<'_>) -> Result<(), ErrorKind> {
     text.expect(b'"')?;
-    let length = loop {
-        if let Some(length) = length(text.rest()) {
-            break length;
+    loop {
+        let length = length(text.rest());
+        let known = length.unwrap_or_else(|| settled(text.rest()));
+        if let Err((at, expected)) = check(&text.rest()[..known]) {
+            text.consume(at);
+            return Err(text.unexpected(expected));
+        }
+        text.consume(known);
+        if length.is_some() {
+            text.consume(1);
+            return Ok(());
         }
         if !text.fill()? {
             let rest = text.rest().len();
             text.consume(rest);
             return Err(text.unexpected("the end of a string"));
         }
-    };
-    if let Err((at, expected)) = check(&text.rest()[..length]) {
-        text.consume(at);
-        return Err(text.unexpected(expected));
     }
-    text.consume(length + 1);
-    Ok(())
+}
+
+/// How much of a string's raw text can be checked before more of it is there: up to an escape sequence or character that may go on.
+fn settled(raw: &[u8]) -> usize {
+    let mut at = 0;
+    let end = loop {
+        match memchr::memchr(b'\\', &raw[at..]).map(|more| at + more) {
+            Some(backslash) if backslash + 1 + ESCAPE > raw.len() => break backslash,
+            // What is escaped may be a backslash itself.
+            Some(backslash) => at = backslash + 2,
+            None => break raw.len(),
+        }
+    };
+    let character = raw[..end].iter().rev().take(4).position(|&byte| !(0x80..0xc0).contains(&byte));
+    match character {
+        Some(behind) if raw[end - 1 - behind] >= 0xc0 => end - 1 - behind,
+        _ => end,
+    }
 }
 
 /// Checks the raw text of a string: where something cannot stand, and what should.
@@ -264,7 +284,13 @@ pub(super) fn check_escape(text: &[u8], at: usize) -> Result<(), (usize, &'stati
 
 /// The number of bytes before the quote that closes the string whose text begins here.
 pub(super) fn length(text: &[u8]) -> Option<usize> {
-    memchr::memchr_iter(b'"', text)
+    length_from(text, 0)
+}
+
+/// The same, where it is known that no such quote stands before `from`.
+pub(super) fn length_from(text: &[u8], from: usize) -> Option<usize> {
+    memchr::memchr_iter(b'"', &text[from..])
+        .map(|quote| from + quote)
         .find(|&quote| text[..quote].iter().rev().take_while(|&&b| b == b'\\').count().is_multiple_of(2))
 }
 
@@ -325,6 +351,8 @@ fn escape(text: &[u8]) -> (Unit, usize) {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Read;
+
     use super::*;
     use crate::scan::Kernel;
 
@@ -354,6 +382,42 @@ mod tests {
     fn nesting_may_be_deep() {
         assert!(accepts(&format!("{}1{}", "[".repeat(1_000_000), "]".repeat(1_000_000))));
         assert!(!accepts(&format!("{}1{}", "[".repeat(1_000_000), "]".repeat(999_999))));
+    }
+
+    #[test]
+    fn strings_that_arrive_in_pieces_are_checked_like_whole_ones() {
+        // Text is read half a mebibyte at a time.
+        const PIECE: usize = 512 << 10;
+        for tail in [
+            "\\u00e9",
+            "\\\\",
+            "\\\"x",
+            "\\\\\\\"",
+            "\u{e9}",
+            "\u{1f600}",
+            "\\u00g9",
+            "\\x",
+            "\u{1}",
+            "\\u12",
+            "\u{1f600}\\ud83d\u{e9}",
+        ] {
+            for before in PIECE - 24..PIECE + 2 {
+                let json = format!("\"{}{tail}\"", "x".repeat(before));
+                assert_eq!(
+                    accepts(&json),
+                    serde_json::from_str::<serde::de::IgnoredAny>(&json).is_ok(),
+                    "{tail:?} behind {before}"
+                );
+                let mut cut = &json.as_bytes()[..json.len() - 1];
+                assert!(value(&mut Text::new(&mut cut, 0, Kernel::best())).is_err());
+            }
+        }
+        // No piece of it is held longer than it takes to check it.
+        let mut endless = std::io::repeat(b'x').take(64 << 20);
+        let mut input = (&b"\""[..]).chain(&mut endless);
+        let mut text = Text::new(&mut input, 0, Kernel::best());
+        assert!(value(&mut text).is_err());
+        assert!(text.window().0.len() < 4 * PIECE);
     }
 
     #[test]

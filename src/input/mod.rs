@@ -67,6 +67,8 @@ pub struct Want<'a> {
     pub verify: bool,
     /// Tell groups apart by allocation stack. Formats that know nothing but stacks always do.
     pub stacks: bool,
+    /// Stacks with the same [site](crate::stacks::Stacks::site) may count as one of them: nothing but their sites is asked for.
+    pub sites_only: bool,
     /// Name functions, modules and the like, where the type alone groups them otherwise (Python).
     pub names: bool,
     /// Count an instance and its attribute dictionary as one (Python).
@@ -84,6 +86,8 @@ pub struct Want<'a> {
     pub source_maps: Option<&'a SourceMaps>,
     /// What only references tell; None reads none.
     pub heap: Option<HeapWant<'a>>,
+    /// Most bytes of the (unpacked) input, if that was said.
+    pub input_max: Option<u64>,
 }
 
 /// A range of time from the beginning of a recording, its beginning excluded.
@@ -101,6 +105,7 @@ impl Want<'_> {
         identify: Identify::No,
         verify: false,
         stacks: false,
+        sites_only: false,
         names: false,
         collapse: false,
         allow_truncated: false,
@@ -109,6 +114,7 @@ impl Want<'_> {
         drop_frames: None,
         heap: None,
         source_maps: None,
+        input_max: None,
     };
 }
 

@@ -107,7 +107,6 @@ impl<'a> Text<'a> {
                     break;
                 }
                 Ok(n) => filled += n,
-                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(e) => return Err(crate::source::read_error(e)),
             }
         }

@@ -17,6 +17,10 @@ pub(super) const MEMBERS_MAX: usize = 6;
 const ATTRIBUTED_MAX: usize = 3;
 /// Frames of a stack that are told.
 const FRAMES_TOLD: usize = 3;
+/// Columns the name of a package takes at most.
+const PACKAGE_MAX: usize = 30;
+/// Columns that must be left for a site, or the package goes untold.
+const SITE_MIN: usize = 24;
 /// Columns a name in a list of names takes at most.
 const LISTED_NAME_MAX: usize = 40;
 
@@ -172,17 +176,24 @@ fn unit(finding: &Finding, style: &Style) -> Vec<String> {
 /// Where the growth was allocated, in one line.
 fn allocated(finding: &Finding, style: &Style) -> Option<String> {
     let at = finding.allocated_at.as_ref()?;
-    let figure = format!(" ({})", allocated_words(finding, at, style));
     let start = "   allocated by ";
-    let room = style.width.saturating_sub(start.len() + text::width(&figure));
+    let figure = |package: bool| format!(" ({})", allocated_words(finding, at, package, style));
+    let room_beside = |figure: &str| style.width.saturating_sub(start.len() + text::width(figure));
+    let with_package = figure(true);
+    let figure = if room_beside(&with_package) < SITE_MIN { figure(false) } else { with_package };
+    let room = room_beside(&figure);
     Some(format!("{start}{}{figure}", stack_words(&at.frames, style, room)))
 }
 
-/// How much grew there, in what the finding is judged by: `+4,000 objects`, `+1.1 MiB`.
-pub(super) fn allocated_words(finding: &Finding, at: &AllocatedAt, style: &Style) -> String {
-    match at.size_delta.filter(|_| finding.steps.is_none()) {
+/// How much grew there, in what the finding is judged by: `+4,000 objects`, `+1.1 MiB, most in express`.
+pub(super) fn allocated_words(finding: &Finding, at: &AllocatedAt, package: bool, style: &Style) -> String {
+    let growth = match at.size_delta.filter(|_| finding.steps.is_none()) {
         Some(size) => style.signed_size_words(size),
         None => format!("{} objects", text::signed_count(at.count_delta)),
+    };
+    match at.package.as_ref().filter(|_| package) {
+        Some(package) => format!("{growth}, most in {}", style.fit(&style.safe(package), PACKAGE_MAX)),
+        None => growth,
     }
 }
 

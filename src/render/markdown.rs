@@ -108,7 +108,7 @@ pub(super) fn write_finding(report: &Report, finding: &Finding, style: &Style, o
     }
     if let Some(at) = &finding.allocated_at {
         let stack = cut_code(&findings::stack_words(&at.frames, style, usize::MAX), style);
-        write!(out, "\n- allocated by {stack} ({})", escape(&findings::allocated_words(finding, at, style)))?;
+        write!(out, "\n- allocated by {stack} ({})", escape(&findings::allocated_words(finding, at, true, style)))?;
     }
     writeln!(out, "\n")
 }

@@ -195,6 +195,10 @@ fn attributed(kind: &str, name: &str, per_unit: f64, size_growth: i64) -> Attrib
     Attributed { group: format!("{kind}:{name}"), kind: kind.to_owned(), name: name.to_owned(), per_unit, size_growth }
 }
 
+fn frame(function: &str, script: &str, line: u32, column: u32) -> Frame {
+    Frame { function: function.to_owned(), script: script.to_owned(), line, column }
+}
+
 fn finding(
     rank: usize,
     verdict: TrendVerdict,
@@ -315,7 +319,9 @@ pub(super) fn trend_short() -> Report {
     members.extend((0..51).map(|i| member("object", &format!("GeneratedServiceClientInterceptorProvider{i}"), 1 + i % 3, true)));
     let found = finding(1, TrendVerdict::Suspect, vec![0, 40, 91], 10_400, members, vec![attributed("string", "", 7.0, 31_000)]);
     let mut report = report(Command::Trend, inputs, vec![channel], Shown { groups: 1, of: 322, rest }, totals);
-    report.findings = vec![found];
+    let frames = vec![frame("getOrCreate", "node_modules/rpc/pool.js", 8, 3), frame("lookup", "server.js", 24, 15)];
+    let allocated_at = AllocatedAt { frames, package: Some("rpc".to_owned()), count_delta: 131, size_delta: Some(31_440) };
+    report.findings = vec![Finding { allocated_at: Some(allocated_at), ..found }];
     report
 }
 
@@ -351,12 +357,6 @@ pub(super) fn nested() -> Report {
 
 /// A comparison by stack.
 pub(super) fn stacks() -> Report {
-    let frame = |function: &str, script: &str, line, column| Frame {
-        function: function.to_owned(),
-        script: script.to_owned(),
-        line,
-        column,
-    };
     let frames = vec![frame("LeakyConn 7", "", 0, 0), frame("lookup", "grpc.js", 24, 15), frame("handle", "server.js", 9, 2)];
     let text = |frames: &[Frame]| frames.iter().map(Frame::text).collect::<Vec<_>>().join(" < ");
     let row = |frames: Vec<Frame>, key: &str, count: [u64; 2]| Group {
@@ -366,7 +366,7 @@ pub(super) fn stacks() -> Report {
         ..group(&[key], "object", &count, &count.map(|count| count * 48), 0)
     };
     let mut leaky = row(frames.clone(), &text(&frames), [20, 60]);
-    leaky.allocated_at = Some(AllocatedAt { frames: frames.clone(), count_delta: 40, size_delta: Some(1_920) });
+    leaky.allocated_at = Some(AllocatedAt { frames: frames.clone(), package: None, count_delta: 40, size_delta: Some(1_920) });
     let other = vec![frame("a;b", "", 0, 0)];
     let groups = vec![leaky, row(other.clone(), &text(&other), [1, 0]), row(Vec::new(), "[not tracked]", [500, 500])];
     let inputs = vec![input(0, "a.heapsnapshot", 531, 25_488), input(1, "b.heapsnapshot", 570, 27_360)];

@@ -143,6 +143,7 @@ fn poisoned(mut report: Report, text: &str) -> Report {
     }
     for at in report.findings.iter_mut().filter_map(|finding| finding.allocated_at.as_mut()) {
         at.frames.iter_mut().for_each(|frame| (frame.function, frame.script) = (text.clone(), text.clone()));
+        at.package = Some(text.clone());
     }
     for attributed in report.findings.iter_mut().flat_map(|finding| &mut finding.attributed) {
         (attributed.name, attributed.kind) = (text.clone(), text.clone());

@@ -4,12 +4,12 @@
 //! cut tags short. A third is counted with the plain reader: it leaves out objects without a size other than native ones.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::Value;
 
 use crate::support::oracle;
-use crate::support::{corpus, report, text};
+use crate::support::{corpus, report, text, whole};
 
 /// Class to count and self size.
 type Classes = BTreeMap<String, (u64, u64)>;
@@ -80,54 +80,26 @@ fn classes_are_those_of_the_reference_viewer() {
     }
 }
 
-/// Over a folder with `v8/PRODUCER/NAME.heapsnapshot.zst` and `expected/v8/PRODUCER/NAME.expected.json`, where `HEAPDIFF_CORPUS`
-/// names one.
 #[test]
-#[expect(clippy::print_stderr, reason = "says that it did nothing")]
 fn classes_of_a_whole_corpus_are_those_of_the_reference_viewer() {
-    let Some(folder) = std::env::var_os("HEAPDIFF_CORPUS").map(PathBuf::from) else {
-        eprintln!("skipped: HEAPDIFF_CORPUS names no folder");
-        return;
-    };
-    let mut compared = 0;
-    for producer in std::fs::read_dir(folder.join("expected/v8")).unwrap() {
-        let producer = producer.unwrap();
-        for reference in std::fs::read_dir(producer.path()).unwrap() {
-            let name = reference.as_ref().unwrap().file_name().into_string().unwrap();
-            let Some(name) = name.strip_suffix(".expected.json").filter(|name| !name.ends_with(".diff")) else { continue };
-            let files = folder.join("v8").join(producer.file_name());
-            let snapshot = [".heapsnapshot.zst", ".heaptimeline.zst"].map(|suffix| files.join(format!("{name}{suffix}")));
-            let snapshot = snapshot.into_iter().find(|path| path.exists()).unwrap();
-            let content = zstd::stream::decode_all(std::fs::File::open(&snapshot).unwrap()).unwrap();
-            compare(&text(&snapshot), &content, &reference.unwrap().path());
-            compared += 1;
-        }
+    for reference in whole::references(".expected.json").iter().filter(|reference| reference.pair().is_none()) {
+        let snapshot = reference.snapshot();
+        compare(&text(&snapshot), &whole::unpacked(&snapshot), &reference.path);
     }
-    assert!(compared > 0);
 }
 
-/// Over all files of the folder that `HEAPDIFF_CORPUS` names: the groups a plain reader finds, or a refusal where that refuses.
+/// The groups that a plain reader finds, or a refusal where that refuses.
 #[test]
-#[expect(clippy::print_stderr, reason = "says that it did nothing")]
 fn every_file_of_a_whole_corpus_is_read_as_a_plain_reader_reads_it() {
-    let Some(folder) = std::env::var_os("HEAPDIFF_CORPUS").map(PathBuf::from) else {
-        eprintln!("skipped: HEAPDIFF_CORPUS names no folder");
-        return;
-    };
-    for producer in std::fs::read_dir(folder.join("v8")).unwrap() {
-        for file in std::fs::read_dir(producer.unwrap().path()).unwrap() {
-            let path = file.unwrap().path();
-            if path.extension().is_none_or(|extension| extension != "zst") {
-                continue;
-            }
-            let content = zstd::stream::decode_all(std::fs::File::open(&path).unwrap()).unwrap();
-            let run = crate::support::run(&["summary", &text(&path)]);
-            let padded = path.file_name().unwrap().to_str().unwrap().starts_with("nul-padded");
-            let content = if padded { content.trim_ascii_end().split(|&b| b == 0).next().unwrap() } else { &content };
-            match oracle::read(content) {
-                Ok(plain) => assert_eq!(crate::support::summary_groups(&run.json()), plain.groups(), "{}", path.display()),
-                Err(_) => drop(run.refusal().to_owned()),
-            }
+    let Some(folder) = whole::folder() else { return };
+    for path in whole::files(&folder.join("v8")).iter().filter(|path| path.extension().is_some_and(|end| end == "zst")) {
+        let content = whole::unpacked(path);
+        let run = crate::support::run(&["summary", &text(path)]);
+        let padded = path.file_name().unwrap().to_str().unwrap().starts_with("nul-padded");
+        let content = if padded { content.trim_ascii_end().split(|&b| b == 0).next().unwrap() } else { &content };
+        match oracle::read(content) {
+            Ok(plain) => assert_eq!(crate::support::summary_groups(&run.json()), plain.groups(), "{}", path.display()),
+            Err(_) => drop(run.refusal().to_owned()),
         }
     }
 }

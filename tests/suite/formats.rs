@@ -131,6 +131,17 @@ fn every_way_in_finds_what_a_plain_reader_finds() {
 }
 
 #[test]
+fn a_finding_names_the_line_that_makes_its_headline() {
+    // The sessions' strings are more, and are made on line 3.
+    let files = ["1", "3", "5"].map(|n| text(&packed(&format!("other/ruby-{n}.json"))));
+    let args = [&["trend"][..], &files.each_ref().map(String::as_str)].concat();
+    let finding = &report(&args)["findings"][0];
+    assert_eq!(finding["members"][0]["name"], "Sess");
+    assert_eq!(finding["allocated_at"]["frames"][0]["line"], 6, "{finding}");
+    assert_eq!(finding["allocated_at"]["package"], serde_json::Value::Null);
+}
+
+#[test]
 fn without_sites_ruby_objects_are_counted_by_class() {
     let content = unpacked("other/ruby-1.json");
     let expected = plain::ruby(&content).unwrap();

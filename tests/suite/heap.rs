@@ -1,7 +1,7 @@
 //! What the program makes of references: retained and owned sizes, DevTools' classes, statistics, limits of memory.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use heapdiff::graph::{Dominators, Graph, GraphWant};
 use heapdiff::grouping::printable;
@@ -10,7 +10,7 @@ use heapdiff::source::Source;
 use serde_json::{Value, json};
 
 use crate::support::synth::{self, Style, objects};
-use crate::support::{Rng, corpus, folder, gzip, leak, put, python, report, run, run_with_input, text, zst};
+use crate::support::{Rng, corpus, folder, gzip, leak, put, python, report, run, run_with_input, text, whole, zst};
 
 fn reference(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
@@ -94,39 +94,14 @@ fn comparisons_are_those_of_the_reference_viewer() {
     }
 }
 
-/// Over the folder that `HEAPDIFF_CORPUS` names, where there is one: see `expected.rs`.
 #[test]
-#[expect(clippy::print_stderr, reason = "says that it did nothing")]
 fn a_whole_corpus_has_the_rows_of_the_reference_viewer() {
-    let Some(folder) = std::env::var_os("HEAPDIFF_CORPUS").map(PathBuf::from) else {
-        eprintln!("skipped: HEAPDIFF_CORPUS names no folder");
-        return;
-    };
-    let mut compared = 0;
-    for producer in std::fs::read_dir(folder.join("expected/v8")).unwrap() {
-        let producer = producer.unwrap();
-        let snapshots = folder.join("v8").join(producer.file_name());
-        let snapshot = |name: &str| {
-            let suffixes = ["heapsnapshot", "heaptimeline", "heapsnapshot.zst", "heaptimeline.zst"];
-            let found = suffixes.map(|suffix| snapshots.join(format!("{name}.{suffix}"))).into_iter().find(|path| path.exists());
-            text(&found.unwrap())
-        };
-        for reference in std::fs::read_dir(producer.path()).unwrap() {
-            let path = reference.unwrap().path();
-            let file = path.file_name().unwrap().to_str().unwrap();
-            let Some(name) = file.strip_suffix(".expected.json") else { continue };
-            if let Some(pair) = name.strip_suffix(".diff") {
-                // `mr06-s1-s3`: the last part is the later one's.
-                let (base, last) = pair.rsplit_once('-').unwrap();
-                let current = format!("{}{last}", base.trim_end_matches(char::is_numeric).strip_suffix('s').unwrap());
-                compare_diff(&snapshot(base), &snapshot(&current), &path);
-            } else {
-                compare_top(&snapshot(name), &path);
-            }
-            compared += 1;
+    for reference in &whole::references(".expected.json") {
+        match reference.pair() {
+            Some([base, current]) => compare_diff(&text(&base), &text(&current), &reference.path),
+            None => compare_top(&text(&reference.snapshot()), &reference.path),
         }
     }
-    assert!(compared > 0);
 }
 
 /// A report without what only references tell.
@@ -278,8 +253,13 @@ fn memory_is_asked_for_before_it_is_taken() {
         assert!(refused.stderr.contains("need about") && refused.stderr.contains("--max-memory"), "{refused:?}");
         assert_eq!(run(&[&["top", &path, "--max-memory", "1GiB"], options].concat()).code, Some(0));
     }
+    let why = ["trend", "--why", "fixtures/v8/leak", "--max-memory"];
+    let refused = run(&[&why[..], &["1 MiB"]].concat());
+    assert_eq!((refused.code, refused.stdout.len()), (Some(5), 0), "{refused:?}");
+    assert_eq!(run(&[&why[..], &["1 GiB"]].concat()).code, Some(0));
     // Nobody asks for references: nothing is refused.
     assert_eq!(run(&["top", &path, "--max-memory", "1 MiB"]).code, Some(0));
+    assert_eq!(run(&["trend", "fixtures/v8/leak", "--max-memory", "1 MiB"]).code, Some(0));
     let wrong = run(&["top", &path, "--max-memory", "much"]);
     assert_eq!(wrong.code, Some(2));
 }

@@ -1,7 +1,7 @@
 //! Allocation stacks of V8 snapshots: against a plain reader, and against the reference viewer's own figures.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use heapdiff::input::{self, Want};
 use heapdiff::snapshot::Group;
@@ -12,7 +12,7 @@ use crate::identities::check;
 use crate::support::oracle::{self, Frame, Sums};
 use crate::support::synth::{self, Style, objects};
 use crate::support::{
-    Rng, corpus, folder, leak, names_section_and_offset, put, read, report, run, run_with_input, text, traced, zst,
+    Rng, corpus, folder, leak, names_section_and_offset, put, read, report, run, run_with_input, text, traced, whole, zst,
 };
 
 /// Snapshots of the bundle that were taken with allocation tracking.
@@ -131,29 +131,12 @@ fn functions_are_those_of_the_reference_viewer() {
     }
 }
 
-/// Over a folder with `v8/PRODUCER/NAME.zst` and `expected/v8/PRODUCER/NAME.stacks.json.zst`, where `HEAPDIFF_CORPUS` names one.
 #[test]
-#[expect(clippy::print_stderr, reason = "says that it did nothing")]
 fn functions_of_a_whole_corpus_are_those_of_the_reference_viewer() {
-    let Some(folder) = std::env::var_os("HEAPDIFF_CORPUS").map(PathBuf::from) else {
-        eprintln!("skipped: HEAPDIFF_CORPUS names no folder");
-        return;
-    };
-    let unpacked = |path: &Path| zstd::stream::decode_all(std::fs::File::open(path).unwrap()).unwrap();
-    let mut compared = 0;
-    for producer in std::fs::read_dir(folder.join("expected/v8")).unwrap() {
-        let producer = producer.unwrap();
-        for file in std::fs::read_dir(producer.path()).unwrap() {
-            let path = file.unwrap().path();
-            let Some(stem) = path.file_name().unwrap().to_str().unwrap().strip_suffix(".stacks.json.zst") else { continue };
-            let files = folder.join("v8").join(producer.file_name());
-            let snapshot = [".heapsnapshot.zst", ".heaptimeline.zst"].map(|suffix| files.join(format!("{stem}{suffix}")));
-            let snapshot = snapshot.into_iter().find(|path| path.exists()).unwrap();
-            compare(&text(&snapshot), &unpacked(&snapshot), reference(&unpacked(&path)));
-            compared += 1;
-        }
+    for expected in &whole::references(".stacks.json.zst") {
+        let snapshot = expected.snapshot();
+        compare(&text(&snapshot), &whole::unpacked(&snapshot), reference(&whole::unpacked(&expected.path)));
     }
-    assert!(compared > 0);
 }
 
 #[test]
@@ -313,6 +296,26 @@ fn rows_by_place_alone_are_sums_of_those_by_type() {
 }
 
 #[test]
+fn sites_are_sums_of_whole_stacks() {
+    for name in TRACKED {
+        let path = text(&corpus(name));
+        for level in ["site", "script", "package"] {
+            let sites = report(&["top", &path, "--by", &format!("class,{level}"), "-n", "0"]);
+            let stacks = report(&["top", &path, "--by", &format!("class,{level},stack"), "-n", "0"]);
+            let sums = |rows: &Value| -> BTreeMap<String, Value> {
+                let inner = rows.as_array().unwrap().iter().filter(|row| row["key"].as_array().unwrap().len() == 2);
+                inner
+                    .map(|row| (row["key"].to_string(), Value::from(["count", "self_size"].map(|f| row[f].clone()).to_vec())))
+                    .collect()
+            };
+            let expected = sums(&stacks["parents"]);
+            assert!(expected.len() > 10);
+            assert_eq!(sums(&sites["groups"]), expected, "{name} {level}");
+        }
+    }
+}
+
+#[test]
 fn what_was_allocated_is_known_by_place_alone() {
     let path = text(&corpus("isolates/ivm-track-s3.heapsnapshot"));
     let by_package = report(&["top", &path, "--by", "package,class", "-n", "0"]);
@@ -370,6 +373,7 @@ fn growth_of_channels_is_put_on_their_package_and_their_caller() {
     assert!(finding["members"].as_array().unwrap().iter().any(|member| member["name"] == "InternalChannel"));
     let frames = finding["allocated_at"]["frames"].as_array().unwrap();
     assert!(frames.iter().any(|frame| frame["function"] == "lookup" && frame["line"] == 24), "{frames:?}");
+    assert_eq!(finding["allocated_at"]["package"], "@grpc/grpc-js");
 }
 
 /// Bytes of the lines of folded stacks, by what they begin with.

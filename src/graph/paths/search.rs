@@ -21,7 +21,7 @@ const UNREACHED: u32 = u32::MAX;
 const UNKNOWN: u32 = u32::MAX;
 
 /// The path of every object.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Paths {
     /// The path nodes.
     pub tree: PathTree,
@@ -30,6 +30,8 @@ pub struct Paths {
     /// The object through which each one is reached; the root's children and those not reached have the root's.
     pub parent: Vec<u32>,
     label: Vec<u32>,
+    /// The words that were looked up.
+    known: Known,
 }
 
 impl Paths {
@@ -90,10 +92,7 @@ pub fn references(
     wanted: impl Fn(u32) -> bool,
     mut tell: impl FnMut(Reference),
 ) {
-    let mut search = Search::new(graph, detachedness, vocabulary);
-    search.tree = std::mem::replace(&mut paths.tree, PathTree::new());
-    (search.path, search.parent, search.label) =
-        (std::mem::take(&mut paths.path), std::mem::take(&mut paths.parent), std::mem::take(&mut paths.label));
+    let mut search = Search::again(graph, detachedness, vocabulary, std::mem::take(paths));
     for from in 0..graph.nodes() {
         if !search.reached(from) {
             continue;
@@ -134,16 +133,25 @@ pub(super) struct Search<'g, 'v> {
 impl<'g, 'v> Search<'g, 'v> {
     pub(super) fn new(graph: &'g Graph, detachedness: &'g Detachedness, vocabulary: &'v mut Vocabulary) -> Self {
         let nodes = graph.kind.len();
-        Self {
-            graph,
-            words: Words::new(graph, detachedness, vocabulary),
+        let paths = Paths {
             tree: PathTree::new(),
-            cost: column(UNREACHED, nodes),
             path: column(NO_PATH, nodes),
             parent: column(graph.root, nodes),
             label: column(0, nodes),
+            known: Known::new(graph),
+        };
+        Self {
+            cost: column(UNREACHED, nodes),
             buckets: vec![Vec::new(); BUCKETS],
+            ..Self::again(graph, detachedness, vocabulary, paths)
         }
+    }
+
+    /// A search that is over.
+    fn again(graph: &'g Graph, detachedness: &'g Detachedness, vocabulary: &'v mut Vocabulary, paths: Paths) -> Self {
+        let Paths { tree, path, parent, label, known } = paths;
+        let words = Words::new(graph, detachedness, vocabulary, known);
+        Self { graph, words, tree, cost: Vec::new(), path, parent, label, buckets: Vec::new() }
     }
 
     /// Reaches everything. What `stops` says true of is reached, but nothing through it.
@@ -184,7 +192,7 @@ impl<'g, 'v> Search<'g, 'v> {
     }
 
     pub(super) fn done(self) -> Paths {
-        Paths { tree: self.tree, path: self.path, parent: self.parent, label: self.label }
+        Paths { tree: self.tree, path: self.path, parent: self.parent, label: self.label, known: self.words.known }
     }
 
     /// Puts what the root leads to into the buckets.
@@ -427,11 +435,9 @@ impl Entries {
     }
 }
 
-/// The words of one graph, each looked up but once.
-pub(super) struct Words<'g, 'v> {
-    graph: &'g Graph,
-    detachedness: &'g Detachedness,
-    pub(super) vocabulary: &'v mut Vocabulary,
+/// What has been looked up of the words of one graph.
+#[derive(Debug, Default)]
+struct Known {
     /// By string: the number of the masked name.
     names: Vec<u32>,
     /// By string: the class of objects of the name.
@@ -439,8 +445,23 @@ pub(super) struct Words<'g, 'v> {
     /// By string: the class of functions of the name.
     closures: Vec<u32>,
     /// By type: the class of all its nodes.
-    kinds: [u32; 256],
+    kinds: Vec<u32>,
     others: HashMap<(u8, u32, bool), u32, Mixed>,
+}
+
+impl Known {
+    fn new(graph: &Graph) -> Self {
+        let strings = || column(UNKNOWN, graph.strings.count() as usize);
+        Self { names: strings(), objects: strings(), closures: strings(), kinds: vec![UNKNOWN; 256], others: HashMap::default() }
+    }
+}
+
+/// The words of one graph, each looked up but once.
+pub(super) struct Words<'g, 'v> {
+    graph: &'g Graph,
+    detachedness: &'g Detachedness,
+    pub(super) vocabulary: &'v mut Vocabulary,
+    known: Known,
     /// Number of the masked number, and of the name of keys.
     mask: u32,
     key: u32,
@@ -448,29 +469,16 @@ pub(super) struct Words<'g, 'v> {
 }
 
 impl<'g, 'v> Words<'g, 'v> {
-    pub(super) fn new(graph: &'g Graph, detachedness: &'g Detachedness, vocabulary: &'v mut Vocabulary) -> Self {
-        let strings = graph.strings.count() as usize;
+    fn new(graph: &'g Graph, detachedness: &'g Detachedness, vocabulary: &'v mut Vocabulary, known: Known) -> Self {
         let [mask, key, file_name] = [MASK, KEY, "filename"].map(|name| vocabulary.name(name));
-        Self {
-            graph,
-            detachedness,
-            vocabulary,
-            names: column(UNKNOWN, strings),
-            objects: column(UNKNOWN, strings),
-            closures: column(UNKNOWN, strings),
-            kinds: [UNKNOWN; 256],
-            others: HashMap::default(),
-            mask,
-            key,
-            file_name,
-        }
+        Self { graph, detachedness, vocabulary, known, mask, key, file_name }
     }
 
     fn name(&mut self, string: u32) -> u32 {
-        match self.names.get(string as usize) {
+        match self.known.names.get(string as usize) {
             Some(&UNKNOWN) => {
                 let name = self.vocabulary.name(&mask(&self.graph.strings.get(string)));
-                self.names[string as usize] = name;
+                self.known.names[string as usize] = name;
                 name
             }
             known => known.copied().unwrap_or(0),
@@ -508,20 +516,20 @@ impl<'g, 'v> Words<'g, 'v> {
         let graph = self.graph;
         let (kind, name) = (graph.kind[node as usize], graph.name[node as usize]);
         let columns = match graph.kind_of(node) {
-            NodeKind::Object | NodeKind::Module | NodeKind::Frame | NodeKind::Foreign => Some(&mut self.objects),
-            NodeKind::Closure => Some(&mut self.closures),
+            NodeKind::Object | NodeKind::Module | NodeKind::Frame | NodeKind::Foreign => Some(&mut self.known.objects),
+            NodeKind::Closure => Some(&mut self.known.closures),
             NodeKind::Native | NodeKind::Hidden | NodeKind::Synthetic => None,
-            _ if self.kinds[usize::from(kind)] != UNKNOWN => return self.kinds[usize::from(kind)],
+            _ if self.known.kinds[usize::from(kind)] != UNKNOWN => return self.known.kinds[usize::from(kind)],
             _ => {
                 let class = self.vocabulary.class(graph.kinds.name(kind), &class_text(graph.kinds.name(kind), "", false));
-                self.kinds[usize::from(kind)] = class;
+                self.known.kinds[usize::from(kind)] = class;
                 return class;
             }
         };
         let detached = self.detachedness.renamed(node);
         let known = match &columns {
             Some(column) => column.get(name as usize).copied().filter(|&class| class != UNKNOWN),
-            None => self.others.get(&(kind, name, detached)).copied(),
+            None => self.known.others.get(&(kind, name, detached)).copied(),
         };
         if let Some(class) = known {
             return if class == MODULE { self.module(node) } else { class };
@@ -534,7 +542,7 @@ impl<'g, 'v> Words<'g, 'v> {
         };
         match columns.and_then(|column| column.get_mut(name as usize)) {
             Some(place) => *place = class,
-            None => _ = self.others.insert((kind, name, detached), class),
+            None => _ = self.known.others.insert((kind, name, detached), class),
         }
         if class == MODULE { self.module(node) } else { class }
     }
@@ -555,7 +563,7 @@ impl<'g, 'v> Words<'g, 'v> {
 impl Vocabulary {
     /// Tells the class of every node but the root.
     pub fn classes_of(&mut self, graph: &Graph, detachedness: &Detachedness, mut tell: impl FnMut(u32, &super::Class)) {
-        let mut words = Words::new(graph, detachedness, self);
+        let mut words = Words::new(graph, detachedness, self, Known::new(graph));
         for node in (0..graph.nodes()).filter(|&node| node != graph.root) {
             let class = words.class(node);
             tell(node, words.vocabulary.class_of(class));

@@ -38,7 +38,7 @@ pub struct PathNode {
 }
 
 /// The path nodes of one snapshot, each behind its parent.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct PathTree {
     /// The path nodes; the first is the root.
     pub nodes: Vec<PathNode>,
@@ -139,15 +139,17 @@ impl PathTree {
 
     /// The path nodes from below the root down to one.
     #[must_use]
-    pub fn path_to(&self, mut node: u32) -> Vec<u32> {
-        let mut path = Vec::new();
-        while node != ROOT {
-            path.push(node);
-            node = self.node(node).parent;
-        }
-        path.reverse();
-        path
+    pub fn path_to(&self, node: u32) -> Vec<u32> {
+        path_to(node, |node| self.node(node).parent)
     }
+}
+
+/// The path nodes from below the root down to one, by what is above each.
+pub(crate) fn path_to(node: u32, parent_of: impl Fn(u32) -> u32) -> Vec<u32> {
+    let above = |&node: &u32| Some(parent_of(node)).filter(|&parent| parent != ROOT);
+    let mut path: Vec<u32> = std::iter::successors(Some(node).filter(|&node| node != ROOT), above).collect();
+    path.reverse();
+    path
 }
 
 /// From a context to the one around it.

@@ -92,7 +92,7 @@ impl InputFormat for Meliae {
             return Err(heap.refused("nothing was read"));
         };
         let (graph, group_of) = references.graph(&whole.addresses, worker.groups, &whole.joined, &place)?;
-        let mut read = Heap { snapshot, graph, group_of };
+        let mut read = Heap { snapshot, graph, group_of, dominators: None };
         if heap.owners {
             read.split_by_owner();
         }

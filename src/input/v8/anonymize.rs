@@ -3,7 +3,7 @@
 //! Every string of the file is in one array, whatever it is for. A first pass finds out which of them name something: nodes of
 //! kinds that are told apart by name, edges, functions and scripts. A second one copies the file, and puts another string of the same
 //! length, in UTF-16 code units as JavaScript counts it, in place of each that names nothing. Sections that V8 does not know are left
-//! out, as nobody knows what is in them.
+//! out, as nobody knows what is in them. A file whose header does not come first takes one pass more.
 
 use std::io::{self, Write};
 
@@ -49,34 +49,56 @@ impl Uses {
             _ => self.fault = true,
         }
     }
+
+    /// Takes in what a section says.
+    fn section(&mut self, text: &mut Text<'_>, key: &[u8], header: &Header, strings: u64) -> Result<(), ErrorKind> {
+        match (key, &header.edge_fields, &header.trace_fields) {
+            (b"nodes", ..) => {
+                text.section = "nodes";
+                let kinds: Vec<bool> = header.kinds.iter().map(|kind| !kind.folded).collect();
+                let named = |kind: u64| usize::try_from(kind).is_ok_and(|kind| kinds.get(kind) == Some(&true));
+                let fields = (header.layout.fields, header.layout.kind, header.layout.name);
+                array(text, fields, |kind, name| {
+                    if named(kind) {
+                        self.add(name, strings, true);
+                    }
+                })
+            }
+            (b"edges", Some(edges), _) => {
+                text.section = "edges";
+                let kinds: Vec<EdgeKind> = edges.kinds.iter().map(|kind| EdgeKind::named(kind)).collect();
+                array(text, (edges.fields, edges.kind, edges.name_or_index), |kind, name| {
+                    let kind = usize::try_from(kind).ok().and_then(|kind| kinds.get(kind)).copied().unwrap_or(EdgeKind::Other);
+                    if !kind.numbered() {
+                        self.add(name, strings, matches!(kind, EdgeKind::Property | EdgeKind::Context | EdgeKind::Shortcut));
+                    }
+                })
+            }
+            (b"trace_function_infos", _, Some(fields)) => {
+                text.section = traces::SECTIONS[0];
+                let functions = &fields.functions;
+                array(text, (functions.fields, functions.name, functions.script), |name, script| {
+                    self.add(Some(name), strings, true);
+                    self.add(script, strings, true);
+                })
+            }
+            _ => text.skip_value(&mut io::sink()),
+        }
+    }
 }
 
-/// Copies a snapshot without the contents of its strings. `open` opens the same file anew for each pass.
+/// Copies a snapshot without the contents of its strings. `open` opens the same file anew for each pass; `strings` is their number.
 ///
 /// # Errors
 /// If the file is no whole V8 snapshot, cannot be read more than once, or the copy cannot be written.
 pub fn anonymize(
     open: &dyn Fn() -> Result<Source, ErrorKind>,
+    strings: u64,
     rule: &NameRule<'_>,
     out: &mut dyn Write,
 ) -> Result<(), ErrorKind> {
-    let mut header = None;
-    let mut strings = 0;
-    pass(open, |text, key| match key {
-        b"snapshot" => {
-            header = Some(document::header(text)?);
-            Ok(())
-        }
-        b"strings" => {
-            text.section = "strings";
-            strings = each_string(text, |text, _| text.skip_value(&mut io::sink()))?;
-            Ok(())
-        }
-        _ => text.skip_value(&mut io::sink()),
-    })?;
-    let problem = || ErrorKind::Unrecognized("it is no V8 heap snapshot: only those can be made anonymous".to_owned());
-    let header = header.ok_or_else(problem)?;
-    let uses = uses(open, &header, strings)?;
+    let uses = uses(open, strings)?;
+    let mut copier = Copier::new(&uses, rule);
     out.write_all(b"{")?;
     let mut sections = 0;
     pass(open, |text, key| {
@@ -94,7 +116,7 @@ pub fn anonymize(
         out.write_all(b"[")?;
         each_string(text, |text, number| {
             out.write_all(if number == 0 { b"" } else { b",\n" })?;
-            copy(text, number, (&uses, rule), out)
+            copier.copy(text, number, out)
         })?;
         Ok(out.write_all(b"]")?)
     })?;
@@ -115,42 +137,25 @@ fn pass(
 }
 
 /// Finds out what strings are for.
-fn uses(open: &dyn Fn() -> Result<Source, ErrorKind>, header: &Header, strings: u64) -> Result<Uses, ErrorKind> {
+fn uses(open: &dyn Fn() -> Result<Source, ErrorKind>, strings: u64) -> Result<Uses, ErrorKind> {
     let bound = usize::try_from(strings).unwrap_or(usize::MAX);
     let mut uses = Uses { structure: Bits::new(bound), program: Bits::new(bound), fault: false };
-    let kinds = header.edge_fields.as_ref().map_or(&[][..], |fields| &fields.kinds);
-    let edge_kinds: Vec<EdgeKind> = kinds.iter().map(|kind| EdgeKind::named(kind)).collect();
-    pass(open, |text, key| match (key, &header.edge_fields, &header.trace_fields) {
-        (b"nodes", ..) => {
-            text.section = "nodes";
-            let named =
-                |kind: u64| usize::try_from(kind).ok().and_then(|kind| header.kinds.get(kind)).is_some_and(|kind| !kind.folded);
-            let fields = (header.layout.fields, header.layout.kind, header.layout.name);
-            array(text, fields, &mut |kind, name| {
-                if named(kind) {
-                    uses.add(name, strings, true);
-                }
-            })
+    let mut header = None;
+    // What comes before the header cannot be told yet.
+    let mut early = false;
+    pass(open, |text, key| match &header {
+        None if key == b"snapshot" => Ok(header = Some(document::header(text)?)),
+        None => {
+            early |= SECTIONS.iter().any(|section| section.as_bytes() == key);
+            text.skip_value(&mut io::sink())
         }
-        (b"edges", Some(edges), _) => {
-            text.section = "edges";
-            array(text, (edges.fields, edges.kind, edges.name_or_index), &mut |kind, name| {
-                let kind = usize::try_from(kind).ok().and_then(|kind| edge_kinds.get(kind)).copied().unwrap_or(EdgeKind::Other);
-                if !kind.numbered() {
-                    uses.add(name, strings, matches!(kind, EdgeKind::Property | EdgeKind::Context | EdgeKind::Shortcut));
-                }
-            })
-        }
-        (b"trace_function_infos", _, Some(fields)) => {
-            text.section = traces::SECTIONS[0];
-            let functions = &fields.functions;
-            array(text, (functions.fields, functions.name, functions.script), &mut |name, script| {
-                uses.add(Some(name), strings, true);
-                uses.add(script, strings, true);
-            })
-        }
-        _ => text.skip_value(&mut io::sink()),
+        Some(header) => uses.section(text, key, header, strings),
     })?;
+    let problem = || ErrorKind::Unrecognized("it is no V8 heap snapshot: only those can be made anonymous".to_owned());
+    let header = header.ok_or_else(problem)?;
+    if early {
+        pass(open, |text, key| uses.section(text, key, &header, strings))?;
+    }
     if uses.fault {
         return Err(ErrorKind::Inconsistent {
             section: "strings".to_owned(),
@@ -165,15 +170,15 @@ fn uses(open: &dyn Fn() -> Result<Source, ErrorKind>, header: &Header, strings: 
 fn array(
     text: &mut Text<'_>,
     (fields, first, second): (usize, usize, usize),
-    f: &mut dyn FnMut(u64, Option<u64>),
+    f: impl FnMut(u64, Option<u64>),
 ) -> Result<(), ErrorKind> {
-    struct Pairs<'f> {
+    struct Pairs<F> {
         fields: usize,
         first: usize,
         second: usize,
-        f: &'f mut dyn FnMut(u64, Option<u64>),
+        f: F,
     }
-    impl Sink for Pairs<'_> {
+    impl<F: FnMut(u64, Option<u64>)> Sink for Pairs<F> {
         const SIGNED: bool = true;
 
         fn add(&mut self, batch: &Batch<'_>) -> Result<(), Fault> {
@@ -214,28 +219,45 @@ fn each_string(text: &mut Text<'_>, mut f: impl FnMut(&mut Text<'_>, u64) -> Res
     Ok(number)
 }
 
-/// Copies a string, or what takes its place.
-fn copy(text: &mut Text<'_>, number: u64, (uses, rule): (&Uses, &NameRule<'_>), out: &mut dyn Write) -> Result<(), ErrorKind> {
-    let is = |bits: &Bits| u32::try_from(number).is_ok_and(|number| bits.has(number));
-    let (structure, program) = (is(&uses.structure), is(&uses.program));
-    if !structure && !program {
-        return text.skip_value(&mut Blank { out, state: Place::Before });
+/// Copies strings.
+struct Copier<'a> {
+    uses: &'a Uses,
+    rule: &'a NameRule<'a>,
+    /// Of the names that are hashed.
+    key: [u8; blake3::KEY_LEN],
+    /// Room for what takes a string's place.
+    blank: Vec<u8>,
+}
+
+impl<'a> Copier<'a> {
+    fn new(uses: &'a Uses, rule: &'a NameRule<'a>) -> Self {
+        let key = match rule {
+            NameRule::Keep => [0; blake3::KEY_LEN],
+            NameRule::Hash { key, .. } => blake3::derive_key("heapdiff anonymize: names", key.as_bytes()),
+        };
+        Self { uses, rule, key, blank: Vec::new() }
     }
-    match rule {
-        NameRule::Hash { key, is_public } if !structure => {
-            let mut name = HashedName {
-                hasher: blake3::Hasher::new_keyed(&blake3::derive_key("heapdiff anonymize: names", key.as_bytes())),
-                head: Vec::new(),
-            };
-            text.skip_value(&mut name)?;
-            let as_it_is = name.head.len() <= PUBLIC_MAX
-                && serde_json::from_slice::<String>(&name.head).is_ok_and(|name| name.is_empty() || is_public(&name));
-            if as_it_is {
-                return Ok(out.write_all(&name.head)?);
-            }
-            Ok(write!(out, "\"n{}\"", &name.hasher.finalize().to_hex()[..HASH_DIGITS])?)
+
+    /// Copies a string, or what takes its place.
+    fn copy(&mut self, text: &mut Text<'_>, number: u64, out: &mut dyn Write) -> Result<(), ErrorKind> {
+        let is = |bits: &Bits| u32::try_from(number).is_ok_and(|number| bits.has(number));
+        let (structure, program) = (is(&self.uses.structure), is(&self.uses.program));
+        if !structure && !program {
+            return text.skip_value(&mut Blank { out, state: Place::Before, blank: &mut self.blank });
         }
-        _ => text.skip_value(out),
+        match self.rule {
+            NameRule::Hash { is_public, .. } if !structure => {
+                let mut name = HashedName { hasher: blake3::Hasher::new_keyed(&self.key), head: Vec::new() };
+                text.skip_value(&mut name)?;
+                let as_it_is = name.head.len() <= PUBLIC_MAX
+                    && serde_json::from_slice::<String>(&name.head).is_ok_and(|name| name.is_empty() || is_public(&name));
+                if as_it_is {
+                    return Ok(out.write_all(&name.head)?);
+                }
+                Ok(write!(out, "\"n{}\"", &name.hasher.finalize().to_hex()[..HASH_DIGITS])?)
+            }
+            _ => text.skip_value(out),
+        }
     }
 }
 
@@ -267,6 +289,8 @@ impl Write for HashedName {
 struct Blank<'w> {
     out: &'w mut dyn Write,
     state: Place,
+    /// What a piece of the string becomes.
+    blank: &'w mut Vec<u8>,
 }
 
 /// Where in a JSON string.
@@ -282,29 +306,29 @@ enum Place {
 
 impl Write for Blank<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut blank = Vec::with_capacity(bytes.len());
+        self.blank.clear();
         for &byte in bytes {
             self.state = match (self.state, byte) {
                 (Place::Inside, b'\\') => Place::Escape,
                 (Place::Before | Place::Inside, b'"') => {
-                    blank.push(b'"');
+                    self.blank.push(b'"');
                     Place::Inside
                 }
                 (Place::Escape, b'u') => Place::Digits(4),
                 (Place::Digits(more @ 2..), _) => Place::Digits(more - 1),
                 // A character of four bytes is two units; what goes on with a character is none.
                 (_, 0xf0..) => {
-                    blank.extend_from_slice(b"xx");
+                    self.blank.extend_from_slice(b"xx");
                     Place::Inside
                 }
                 (_, 0x80..0xc0) => Place::Inside,
                 _ => {
-                    blank.push(b'x');
+                    self.blank.push(b'x');
                     Place::Inside
                 }
             };
         }
-        self.out.write_all(&blank)?;
+        self.out.write_all(self.blank)?;
         Ok(bytes.len())
     }
 

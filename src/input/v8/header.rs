@@ -55,6 +55,8 @@ pub(super) struct EdgeFields {
 pub(super) struct TraceFields {
     pub(super) functions: FunctionFields,
     pub(super) tree: TreeFields,
+    /// See [`Want::sites_only`].
+    pub(super) sites_only: bool,
 }
 
 /// Positions in a record of `samples`.
@@ -156,6 +158,7 @@ fn trace_fields(functions: Option<Vec<String>>, tree: Option<Vec<String>>) -> Op
             size: node("size")?,
             children: node("children")?,
         },
+        sites_only: false,
     })
 }
 
@@ -239,6 +242,7 @@ impl Header {
     /// kind of their own.
     pub(super) fn wanting(mut self, want: Want<'_>) -> Self {
         self.trace_fields = self.trace_fields.filter(|_| want.stacks || want.verify);
+        self.trace_fields.iter_mut().for_each(|fields| fields.sites_only = want.sites_only);
         if !want.types {
             self.kinds.iter_mut().for_each(|kind| kind.folded = true);
         }

@@ -49,8 +49,16 @@ pub(super) fn read(map: &[u8], kernel: Kernel, want: Want<'_>, progress: &Atomic
     Some(assemble(&header, parallel.sinks, &names, (&traces, &Branches::default()), Vec::new()).0)
 }
 
-/// The header, and where the numbers of `nodes` begin, if these are the first two sections.
+/// Bytes at the end among which a whole file has its last bracket.
+const SUFFIX_MAX: usize = 4096;
+
+/// The header, and where the numbers of `nodes` begin, if these are the first two sections and the file ends as it should: one that was
+/// cut or padded is not searched for strings.
 pub(super) fn prefix(map: &[u8], kernel: Kernel, want: Want<'_>) -> Option<(Header, usize)> {
+    let suffix = &map[map.len().saturating_sub(SUFFIX_MAX)..];
+    if suffix.trim_ascii_end().last() != Some(&b'}') {
+        return None;
+    }
     let mut prefix = &map[..map.len().min(PREFIX_MAX)];
     let mut text = Text::new(&mut prefix, 0, kernel);
     text.expect(b'{').ok()?;

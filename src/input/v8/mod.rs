@@ -325,7 +325,8 @@ impl<'a> Parts<'a> {
         }
         match (self.header, self.tally, self.names) {
             (Some(header), Some(tally), Some(names)) => {
-                Ok(assemble(&header, vec![tally], &names, (&self.traces, &Branches::default()), warnings).0)
+                let snapshot = assemble(&header, vec![tally], &names, (&self.traces, &Branches::default()), warnings).0;
+                Ok(Snapshot { strings: self.strings, ..snapshot })
             }
             _ => Err(missing(text, "nodes")),
         }
@@ -443,7 +444,7 @@ impl Branches {
 }
 
 /// A slot of a worker, and what it is of.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Default)]
 struct Place {
     label: u32,
     stack: u32,
@@ -452,32 +453,38 @@ struct Place {
     slot: u32,
 }
 
-/// The slots of all workers by label and stack.
+/// The slots of all workers by label, stack and class.
 fn places(
     labels: usize,
     tallies: &[Tally<'_>],
     label_of: &[Vec<u32>],
     (recorded, branches): (&Recorded, &Branches),
 ) -> Vec<Place> {
-    let slots = || {
-        (0..).zip(tallies).zip(label_of).flat_map(|((tally, counted), label_of)| {
-            (0..).zip(&counted.slots).zip(label_of).skip(1).map(move |((slot, found), &label)| (tally, slot, found, label))
-        })
-    };
-    // Labels are dense numbers: counted, not compared.
-    let mut next = vec![0; labels + 1];
-    slots().for_each(|(.., label)| next[label as usize + 1] += 1);
-    (1..next.len()).for_each(|label| next[label] += next[label - 1]);
-    let mut places = vec![Place::default(); next[labels]];
-    for (tally, slot, found, label) in slots() {
-        let (trace, class) = branches.of(found);
-        let stack = recorded.stack(trace).unwrap_or(NOT_TRACKED);
-        let next = &mut next[label as usize];
-        places[*next] = Place { label, stack, class, tally, slot };
+    let mut places = Vec::with_capacity(label_of.iter().map(Vec::len).sum());
+    for ((tally, counted), label_of) in (0..).zip(tallies).zip(label_of) {
+        for ((slot, found), &label) in (0..).zip(&counted.slots).zip(label_of).skip(1) {
+            let (trace, class) = branches.of(found);
+            let stack = recorded.stack(trace).unwrap_or(NOT_TRACKED);
+            places.push(Place { label, stack, class, tally, slot });
+        }
+    }
+    let places = ordered(&places, branches.classes.len(), |place| place.class);
+    let places = ordered(&places, recorded.stacks.len(), |place| place.stack);
+    ordered(&places, labels, |place| place.label)
+}
+
+/// Sorts by a number below `keys`; equal ones stay in order. The numbers are dense: counted, not compared.
+fn ordered(places: &[Place], keys: usize, key: impl Fn(&Place) -> u32) -> Vec<Place> {
+    let mut next = vec![0; keys.max(1) + 1];
+    places.iter().for_each(|place| next[key(place) as usize + 1] += 1);
+    (1..next.len()).for_each(|key| next[key] += next[key - 1]);
+    let mut sorted = vec![Place::default(); places.len()];
+    for place in places {
+        let next = &mut next[key(place) as usize];
+        sorted[*next] = *place;
         *next += 1;
     }
-    places.chunk_by_mut(|a, b| a.label == b.label).for_each(<[Place]>::sort_unstable);
-    places
+    sorted
 }
 
 /// Puts what the workers counted together, now that names are known. Returns the group of each slot of each tally, too.

@@ -8,10 +8,12 @@ use crate::error::ErrorKind;
 use crate::input::text::Text;
 use crate::scan::{Kernel, NumberState, Stop};
 
-/// Text whose number ends are found before its records are decoded: both stay in the first-level cache.
+/// Text of a stream whose number ends are found before its records are decoded: both stay in the first-level cache.
 const STRIDE: usize = 8 << 10;
-/// Text a worker takes at a time.
-const CHUNK: usize = 256 << 10;
+/// Text a worker takes at a time: with the ends of its numbers it stays in the second-level cache.
+const CHUNK: usize = 128 << 10;
+/// Numbers that are decoded at a time.
+const BATCH: usize = 2 << 10;
 /// Bytes looked at before a place to know what state it is in.
 const BEHIND: usize = 64;
 
@@ -178,15 +180,15 @@ pub(super) fn read_parallel<C: Crew>(
         let mut sink = crew.sink();
         let mut ends = Vec::new();
         let guard = StopOnPanic(&chunks);
-        while let Some(chunk) = chunks.take(crew, &mut sink) {
+        while let Some(mut chunk) = chunks.take(crew, &mut sink, &mut ends) {
             progress.fetch_add((chunk.to - chunk.from) as u64, Ordering::Relaxed);
-            if chunks.read(&chunk, &mut ends, &mut sink).is_none() {
+            if chunks.read(&mut chunk, &mut ends, &mut sink).is_none() {
                 chunks.poison();
                 return;
             }
             if chunk.last {
                 if let Ok(mut end) = end.lock() {
-                    *end = Some((chunk.to, chunk.numbers_before + chunk.numbers));
+                    *end = Some((chunk.to, chunk.numbers));
                 }
                 break;
             }
@@ -214,8 +216,8 @@ pub(super) fn read_parallel<C: Crew>(
 
 /// The array in pieces of [`CHUNK`] bytes, and how many numbers end before each piece.
 ///
-/// A worker takes a piece, counts the numbers in it, waits for the count of the piece before it, publishes the sum, and knows
-/// which field its first number is. Counting is some ten times faster than decoding, so nobody waits for long.
+/// A worker takes a piece, finds where the numbers in it end, waits for the count of the piece before it, publishes the sum, and knows
+/// which field its first number is. Only then are the numbers decoded, so nobody waits for long.
 struct Chunks<'m> {
     map: &'m [u8],
     start: usize,
@@ -238,49 +240,49 @@ fn prefix_counts(bytes: usize) -> Vec<AtomicU64> {
 struct Chunk {
     from: usize,
     to: usize,
-    numbers_before: u64,
+    /// Numbers at its beginning that belong to the record before.
+    skip: usize,
+    /// Records that begin in it.
+    records: usize,
+    /// Numbers that end up to its end.
     numbers: u64,
     /// The array ends at `to`.
     last: bool,
+    /// Behind the piece.
+    state: NumberState,
+    /// Some number has a minus sign.
+    signed: bool,
 }
 
 impl Chunks<'_> {
-    fn take<C: Crew>(&self, crew: &C, sink: &mut C::Sink) -> Option<Chunk> {
+    /// Takes the next piece. `ends` are those of its numbers then, in the text that begins [`BEHIND`] bytes before it.
+    fn take<C: Crew>(&self, crew: &C, sink: &mut C::Sink, ends: &mut Vec<u32>) -> Option<Chunk> {
         let index = self.next.fetch_add(1, Ordering::Relaxed);
         let from = self.start + index.checked_mul(CHUNK)?;
         if from >= self.map.len() {
             return None;
         }
         let to = self.map.len().min(from + CHUNK);
-        let (numbers, stop) = self.count::<C::Sink>(from, to);
+        let text = &self.map[from - BEHIND..to];
+        let mut state = if index == 0 { NumberState::START } else { NumberState::behind(&text[..BEHIND]) };
+        let mut signed = false;
+        ends.clear();
+        let stop = find_ends::<C::Sink>(self.kernel, (text, BEHIND, text.len()), &mut state, ends, &mut signed);
+        let to = stop.map_or(to, |stop| from - BEHIND + stop.at);
         let numbers_before = self.wait(index)?;
+        let numbers = numbers_before + ends.len() as u64;
         let first = numbers_before.div_ceil(self.fields);
-        let records = usize::try_from((numbers_before + numbers).div_ceil(self.fields) - first).ok()?;
-        if crew.claim(sink, records).is_none() {
+        let records = usize::try_from(numbers.div_ceil(self.fields) - first).ok()?;
+        let skip = usize::try_from(first * self.fields - numbers_before).ok()?;
+        let last = stop.is_some();
+        let closed = !last || self.map[to] == b']' && (state.number_before() || numbers == 0);
+        if !closed || crew.claim(sink, records).is_none() {
             self.poison();
             return None;
         }
-        let last = stop.is_some();
-        self.numbers_before[index + 1].store(if last { NONE } else { numbers_before + numbers + 1 }, Ordering::Release);
+        self.numbers_before[index + 1].store(if last { NONE } else { numbers + 1 }, Ordering::Release);
         sink.begin(records);
-        Some(Chunk { from, to: stop.unwrap_or(to), numbers_before, numbers, last })
-    }
-
-    /// Counts the numbers that end in `map[from..to]`, up to the first byte that cannot stand in the array.
-    fn count<S: Sink>(&self, from: usize, to: usize) -> (u64, Option<usize>) {
-        let (mut at, mut numbers) = (from, 0);
-        loop {
-            let count = self.kernel.count(&self.map[at..to], self.map[at - 1].is_ascii_digit());
-            numbers += count.numbers;
-            let Some(stop) = count.stop.map(|stop| at + stop) else { return (numbers, None) };
-            if !S::SIGNED || self.map[stop] != b'-' || stop + 1 >= self.map.len() {
-                return (numbers, Some(stop));
-            }
-            at = stop + 1;
-            if at == to {
-                return (numbers, None);
-            }
-        }
+        Some(Chunk { from, to, skip, records, numbers, last, state, signed })
     }
 
     /// The count before a piece; None behind the end of the array.
@@ -316,70 +318,35 @@ impl Chunks<'_> {
         self.numbers_before[0].load(Ordering::Acquire) == NONE
     }
 
-    /// Decodes the records whose first number ends in the piece.
-    fn read<S: Sink>(&self, chunk: &Chunk, ends: &mut Vec<u32>, sink: &mut S) -> Option<()> {
+    /// Decodes the records that begin in the piece, whose numbers' ends are known.
+    fn read<S: Sink>(&self, chunk: &mut Chunk, ends: &mut Vec<u32>, sink: &mut S) -> Option<()> {
         let fields = usize::try_from(self.fields).ok()?;
+        let wanted = chunk.skip + chunk.records * fields;
         let base = chunk.from - BEHIND;
         let text = &self.map[base..self.map.len().min(chunk.to + CHUNK)];
-        let mut state = if chunk.from == self.start { NumberState::START } else { NumberState::behind(&text[..BEHIND]) };
-        let mut skip = usize::try_from((self.fields - chunk.numbers_before % self.fields) % self.fields).ok()?;
-        let mut signed = false;
-        let mut flush = |ends: &mut Vec<u32>, signed: &mut bool| {
-            let skipped = skip.min(ends.len());
-            ends.drain(..skipped);
-            skip -= skipped;
-            let whole = ends.len() / fields * fields;
-            let batch = Batch { text, ends: &ends[..whole], base: base as u64, signed: *signed };
-            sink.add(&batch).ok()?;
-            ends.drain(..whole);
-            *signed &= !ends.is_empty();
-            Some(())
-        };
-        ends.clear();
-        let (mut at, to) = (BEHIND, chunk.to - base);
-        while at < to {
-            let next = to.min(at + STRIDE);
-            if find_ends::<S>(self.kernel, (text, at, next), &mut state, ends, &mut signed).is_some() {
-                return None;
-            }
-            flush(ends, &mut signed)?;
-            at = next;
+        if chunk.records > 0 && ends.len() < wanted {
+            self.complete::<S>(text, chunk, ends, wanted)?;
         }
-        if chunk.last {
-            // The bracket ends the last number.
-            let stop = self.kernel.ends(text, at, at + 1, &mut state, ends)?;
-            let closed =
-                stop.at == at && text[at] == b']' && (state.number_before() || chunk.numbers_before + chunk.numbers == 0);
-            flush(ends, &mut signed)?;
-            return (closed && ends.is_empty()).then_some(());
-        }
-        if !ends.is_empty() {
-            self.complete::<S>(text, at, state, ends, &mut signed)?;
-            flush(ends, &mut signed)?;
+        let ends = ends.get(chunk.skip..).unwrap_or_default();
+        for ends in ends.chunks((BATCH / fields).max(1) * fields) {
+            sink.add(&Batch { text, ends, base: base as u64, signed: chunk.signed }).ok()?;
         }
         Some(())
     }
 
-    /// Reads on behind a piece until its last record is complete.
-    fn complete<S: Sink>(
-        &self,
-        text: &[u8],
-        mut at: usize,
-        mut state: NumberState,
-        ends: &mut Vec<u32>,
-        signed: &mut bool,
-    ) -> Option<()> {
-        let fields = usize::try_from(self.fields).ok()?;
-        while ends.len() < fields && at < text.len() {
+    /// Reads on behind a piece until its last record is complete, with as many ends as are wanted.
+    fn complete<S: Sink>(&self, text: &[u8], chunk: &mut Chunk, ends: &mut Vec<u32>, wanted: usize) -> Option<()> {
+        let mut at = chunk.to + BEHIND - chunk.from;
+        while !chunk.last && ends.len() < wanted && at < text.len() {
             let next = text.len().min(at + 64);
-            let stop = find_ends::<S>(self.kernel, (text, at, next), &mut state, ends, signed);
-            ends.truncate(fields);
-            if stop.is_some() && ends.len() < fields {
+            let stop = find_ends::<S>(self.kernel, (text, at, next), &mut chunk.state, ends, &mut chunk.signed);
+            ends.truncate(wanted);
+            if stop.is_some() && ends.len() < wanted {
                 return None;
             }
             at = next;
         }
-        (ends.len() == fields).then_some(())
+        (ends.len() == wanted).then_some(())
     }
 }
 

@@ -3,7 +3,7 @@
 //! Every string is checked (escapes, control characters, UTF-8), but only wanted ones are unescaped.
 
 use crate::error::ErrorKind;
-use crate::input::json::{CONTROL, ESCAPE, check_escape, length};
+use crate::input::json::{CONTROL, ESCAPE, check_escape, length, length_from};
 use crate::input::text::Text;
 use crate::scan::{Kernel, StringMasks, StringState};
 
@@ -119,6 +119,32 @@ impl Index {
         u32::try_from(begun.saturating_sub(1)).unwrap_or(u32::MAX)
     }
 
+    /// Where each string begins, in bytes from the first one's quote; None past 2^32.
+    pub(super) fn starts(&self, map: &[u8], kernel: Kernel) -> Option<Vec<u32>> {
+        u32::try_from(self.end - self.start).ok()?;
+        let mut starts = Vec::with_capacity(usize::try_from(self.count).ok()?);
+        let mut masks = Vec::new();
+        for (&(_, mut state), at) in self.strides.iter().zip((0_u32..).step_by(STRIDE)) {
+            let from = self.start + at as usize;
+            masks.clear();
+            kernel.strings(&map[from..self.end.min(from + STRIDE)], &mut state, &mut masks);
+            for (masks, block) in masks.iter().zip((at..).step_by(64)) {
+                let mut open = masks.open;
+                while open != 0 {
+                    starts.push(block + open.trailing_zeros());
+                    open &= open - 1;
+                }
+            }
+        }
+        Some(starts)
+    }
+
+    /// The raw text of the string that begins at a place of [`Index::starts`].
+    pub(super) fn raw<'m>(&self, map: &'m [u8], start: u32) -> &'m [u8] {
+        let text = &map[self.start + start as usize + 1..=self.end];
+        &text[..length(text).unwrap_or(0)]
+    }
+
     /// Calls `found` with the raw text of each wanted string; `wanted` is ascending and below `count`.
     pub(super) fn fetch(&self, map: &[u8], kernel: Kernel, wanted: &[u32], mut found: impl FnMut(u32, &[u8])) {
         let mut masks = Vec::new();
@@ -177,11 +203,13 @@ pub(super) fn read(text: &mut Text<'_>, wanted: &[u32], mut found: impl FnMut(u3
         while let Some(name) = wanted.next_if(|&name| u64::from(name) < finder.count) {
             let nth = usize::try_from(u64::from(name) - before).unwrap_or(usize::MAX);
             let Some(open) = nth_open(&finder.masks, nth) else { continue };
+            let mut searched = 0;
             loop {
-                if let Some(length) = length(&text.rest()[open + 1..]) {
+                if let Some(length) = length_from(&text.rest()[open + 1..], searched) {
                     found(name, &text.rest()[open + 1..open + 1 + length]);
                     break;
                 }
+                searched = text.rest().len() - open - 1;
                 if !text.fill()? {
                     let rest = text.rest().len();
                     text.consume(rest);

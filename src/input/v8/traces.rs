@@ -42,6 +42,8 @@ const NONE: u32 = u32::MAX;
 pub(super) struct Traces {
     functions: Option<Vec<Function>>,
     tree: Vec<TraceNode>,
+    /// Objects need no more than the site of their stack.
+    sites_only: bool,
     /// Highest string index that a function uses, and where.
     pub(super) name_max: Option<(u32, u64)>,
 }
@@ -53,6 +55,7 @@ impl Traces {
     /// Reads one of the [sections](SECTIONS).
     pub(super) fn read(&mut self, text: &mut Text<'_>, section: &'static str, fields: &TraceFields) -> Result<(), ErrorKind> {
         text.section = section;
+        self.sites_only = fields.sites_only;
         if section == SECTIONS[0] {
             self.functions = Some(self.read_functions(text, &fields.functions)?);
         } else {
@@ -111,6 +114,7 @@ impl Traces {
             .collect();
         let dense = self.tree.len().saturating_mul(2);
         let mut stacks: Vec<u32> = Vec::with_capacity(self.tree.len());
+        let mut of_site: HashMap<u32, u32> = HashMap::new();
         let mut unknown = None;
         for node in &self.tree {
             let frame = frames.get(node.function as usize).copied().unwrap_or_else(|| {
@@ -127,7 +131,9 @@ impl Traces {
                 recorded.allocated.resize(of_stack + 1, Moved::default());
             }
             recorded.allocated[of_stack].add(node.allocated);
-            recorded.ids_twice += u64::from(recorded.of_id.insert(node.id, stack, dense));
+            let counted =
+                if self.sites_only { *of_site.entry(recorded.stacks.site_frame(stack)).or_insert(stack) } else { stack };
+            recorded.ids_twice += u64::from(recorded.of_id.insert(node.id, counted, dense));
         }
         recorded
     }
@@ -167,7 +173,7 @@ impl Recorded {
         })
     }
 
-    /// The stack of a trace node's id; None if the tree has no such node.
+    /// The stack of a trace node's id, or the first with its site if sites are enough; None if the tree has no such node.
     pub(super) fn stack(&self, trace: u32) -> Option<u32> {
         if trace == 0 { Some(NOT_TRACKED) } else { self.of_id.get(trace) }
     }

@@ -17,6 +17,7 @@ pub(crate) mod dumps;
 pub(crate) mod oracle;
 pub(crate) mod plain;
 pub(crate) mod synth;
+pub(crate) mod whole;
 
 /// (kind, name) to count and self size.
 pub(crate) type Groups = BTreeMap<(String, String), (u64, u64)>;

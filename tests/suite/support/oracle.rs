@@ -376,7 +376,7 @@ pub(crate) fn traced(bytes: &[u8]) -> Result<Traced, String> {
     let place = |fields: &[&str], name: &str| fields.iter().position(|field| *field == name);
     let (of_node, of_function) = (fields("node_fields"), fields("trace_function_info_fields"));
     let described = ["name", "script_name", "line", "column"].iter().all(|name| of_function.contains(name))
-        && fields("trace_node_fields") == ["id", "function_info_index", "count", "size", "children"];
+        && TREE.iter().all(|name| fields("trace_node_fields").contains(name));
     let mut stacks: BTreeMap<u32, Vec<Frame>> = BTreeMap::from([(0, Vec::new())]);
     let mut traced = Traced::default();
     let trace = place(&of_node, "trace_node_id").filter(|_| described && document["snapshot"]["trace_function_count"] != 0);
@@ -396,7 +396,9 @@ pub(crate) fn traced(bytes: &[u8]) -> Result<Traced, String> {
             functions.push((string("name")?, string("script_name")?, number("line")?, number("column")?));
         }
         if let Some(tree) = document.get("trace_tree") {
-            visit(tree, None, &functions, &mut stacks, &mut traced.allocated)?;
+            let of_tree = fields("trace_node_fields");
+            let places = TREE.map(|name| place(&of_tree, name).unwrap());
+            visit(tree, None, (&functions, of_tree.len(), places), (&mut stacks, &mut traced.allocated))?;
         }
     }
     let nodes = document["nodes"].as_array().unwrap();
@@ -409,6 +411,9 @@ pub(crate) fn traced(bytes: &[u8]) -> Result<Traced, String> {
     Ok(traced)
 }
 
+/// What a node of the tree has to tell.
+const TREE: [&str; 5] = ["id", "function_info_index", "count", "size", "children"];
+
 fn small(value: &Value) -> Result<u32, String> {
     value.as_u64().and_then(|value| u32::try_from(value).ok()).ok_or_else(|| format!("{value} is no index"))
 }
@@ -418,16 +423,16 @@ fn small(value: &Value) -> Result<u32, String> {
 fn visit(
     nodes: &Value,
     above: Option<&[Frame]>,
-    functions: &[Frame],
-    stacks: &mut BTreeMap<u32, Vec<Frame>>,
-    allocated: &mut BTreeMap<Vec<Frame>, Sums>,
+    (functions, fields, places): (&[Frame], usize, [usize; 5]),
+    (stacks, allocated): (&mut BTreeMap<u32, Vec<Frame>>, &mut BTreeMap<Vec<Frame>, Sums>),
 ) -> Result<(), String> {
-    let nodes = nodes.as_array().filter(|nodes| nodes.len() % 5 == 0).ok_or("nodes of the tree are records in arrays")?;
-    for node in nodes.chunks(5) {
-        let [id, function] = [small(&node[0])?, small(&node[1])?];
-        let (Some(count), Some(size)) = (node[2].as_u64(), node[3].as_u64()) else {
-            return Err("sums are whole numbers".to_owned());
-        };
+    let nodes = nodes.as_array().filter(|nodes| nodes.len() % fields == 0).ok_or("nodes of the tree are records in arrays")?;
+    for node in nodes.chunks(fields) {
+        if (0..fields).any(|field| field != places[4] && !node[field].is_u64()) {
+            return Err("all but the children are whole numbers".to_owned());
+        }
+        let number = |field: usize| node[places[field]].as_u64().unwrap();
+        let ([id, function], [count, size]) = ([small(&node[places[0]])?, small(&node[places[1]])?], [number(2), number(3)]);
         let missing = || ("(unknown function)".to_owned(), String::new(), 0, 0);
         let mut stack = vec![functions.get(function as usize).cloned().unwrap_or_else(missing)];
         stack.extend(above.unwrap_or_default().iter().cloned());
@@ -436,7 +441,8 @@ fn visit(
         if id != 0 {
             stacks.insert(id, stack.clone());
         }
-        visit(&node[4], Some(if above.is_none() { &[] } else { &stack }), functions, stacks, allocated)?;
+        let within = Some(if above.is_none() { &[][..] } else { &stack });
+        visit(&node[places[4]], within, (functions, fields, places), (stacks, allocated))?;
     }
     Ok(())
 }

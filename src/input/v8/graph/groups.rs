@@ -12,7 +12,7 @@ use crate::graph::devtools::interfaces::Interfaces;
 use crate::graph::devtools::statistics::Statistics;
 use crate::graph::devtools::strings::Strings;
 use crate::graph::paths::{Owners, owners};
-use crate::graph::{Detachedness, Graph, GraphWant, Keys, column, devtools_keys, ordinal, owned_sizes};
+use crate::graph::{Detachedness, Graph, GraphWant, Keys, Spare, Walked, devtools_keys, ordinal, owned_sizes, pages};
 use crate::heap::{Heap, HeapFacts, HeapWant};
 use crate::identity::Identify;
 use crate::input::Want;
@@ -43,20 +43,28 @@ pub(in crate::input::v8) fn read_heap(source: &mut Source, want: Want<'_>, heap:
         None => Classes::default(),
     };
     let (branches, of_node) = branches(&graph, &header, classes);
-    let statistics = || {
-        let lacking = heap.statistics && facts.statistics.is_none();
-        let sums = |detachedness: &Detachedness| Statistics::new(&graph, detachedness, &owned_sizes(&graph, detachedness));
-        lacking.then(|| sums(&Detachedness::new(&graph)))
+    let count = |graph: &Graph, slots: Vec<u32>| tallies(graph, slots, (&header, &strings), of_node.as_deref(), want.identify);
+    let mut spare = Spare::default();
+    // While one thread walks over the graph, others do what needs its edges, too; when these have been let go, the rest.
+    let (mut counted, mut statistics) = (None, None);
+    let walk = || heap.retained.map(|_| Walked::new(&graph, &pages(&graph), &mut spare));
+    let meanwhile = || match heap.statistics && facts.statistics.is_none() {
+        true => statistics = Some(sums(&graph)),
+        false => counted = Some(count(&graph, vec![0; graph.kind.len()])),
     };
-    let count = || tallies(&graph, &header, &strings, of_node.as_deref(), want.identify);
-    let (counted, statistics) = rayon::join(count, statistics);
-    let (tallies, mut group_of) = counted?;
+    let (walked, ()) = rayon::join(walk, meanwhile);
     facts.statistics = facts.statistics.or(statistics);
-    drop(of_node);
     facts.strings = heap.strings.map(|want| Strings::new(&graph, want));
-    if !heap.whole {
-        graph.drop_edge_names();
+    match heap.whole {
+        true => {}
+        false if walked.is_some() => graph.drop_edges(&mut spare),
+        false => graph.drop_edge_names(),
     }
+    let slots = if counted.is_none() { spare.filled(0, graph.kind.len()) } else { Vec::new() };
+    let dominate = || walked.map(|walked| walked.dominators(&mut spare));
+    let (dominators, counted) = rayon::join(dominate, || counted.unwrap_or_else(|| count(&graph, slots)));
+    let (tallies, mut group_of) = counted?;
+    drop(of_node);
     let mut names = Names::wanted(&header, &tallies, &traces);
     let wanted = names.indexes();
     strings.fetch(&wanted, |name, raw| names.add(name, raw));
@@ -70,7 +78,13 @@ pub(in crate::input::v8) fn read_heap(source: &mut Source, want: Want<'_>, heap:
         facts.objects = Some(Objects::new(side, &group_of));
     }
     snapshot.heap = Some(facts);
-    Ok(Heap { snapshot, graph, group_of })
+    Ok(Heap { snapshot, graph, group_of, dominators: dominators.map(|dominators| (dominators, spare)) })
+}
+
+/// Bytes by what they are for.
+fn sums(graph: &Graph) -> Statistics {
+    let detachedness = Detachedness::new(graph);
+    Statistics::new(graph, &detachedness, &owned_sizes(graph, &detachedness))
 }
 
 /// What DevTools makes of a heap and groups depend on, as far as it is wanted: sizes go to the graph, classes are returned.
@@ -152,17 +166,15 @@ fn piece(nodes: usize) -> usize {
     nodes.div_ceil(rayon::current_num_threads().max(1)).next_multiple_of(BATCH)
 }
 
-/// Counts the nodes. Returns the slot of each, too, in the tally of its part.
+/// Counts the nodes. Returns the slot of each, too, in the tally of its part; `slots` is a column for that.
 fn tallies<'a>(
     graph: &Graph,
-    header: &Header,
-    strings: &Arc<Table>,
+    mut slots: Vec<u32>,
+    (header, strings): (&Header, &Arc<Table>),
     branches: Option<&[u32]>,
     identify: Identify<'a>,
 ) -> Result<(Vec<Tally<'a>>, Vec<u32>), ErrorKind> {
-    let nodes = graph.kind.len();
-    let mut slots = column(0, nodes);
-    let piece = piece(nodes);
+    let piece = piece(graph.kind.len());
     let count = |(number, slots): (usize, &mut [u32])| -> Result<Tally<'a>, Fault> {
         let mut tally = Tally::new(header, strings.len(), identify);
         let mut records = Records::default();

@@ -11,7 +11,7 @@ use super::nodes::{NodeCrew, NodeFacts};
 use super::strings::Table;
 use super::{Parsed, Raw, assemble, columns};
 use crate::error::ErrorKind;
-use crate::graph::GraphWant;
+use crate::graph::{Ephemeron, GraphWant};
 use crate::input::v8::document::KEY_MAX;
 use crate::input::v8::header::Header;
 use crate::input::v8::mapped::{closes, prefix, strings_start};
@@ -54,11 +54,11 @@ fn sections(
     want: GraphWant,
     progress: &AtomicU64,
 ) -> Option<Raw> {
-    let index = Mutex::new(None);
+    let named = Mutex::new(None);
     let find_strings = || {
-        let found = strings_start(map, start).and_then(|start| Some((start, Index::new(map, start, kernel)?)));
-        if let Ok(mut index) = index.lock() {
-            *index = found;
+        let found = strings_start(map, start).and_then(|start| Some((start, Named::new(map, start, kernel, want.bare)?)));
+        if let Ok(mut named) = named.lock() {
+            *named = found;
         }
     };
     let crew = NodeCrew::new(&header, kernel, header.edge_count_field?, &mut nodes);
@@ -69,13 +69,9 @@ fn sections(
     let nodes_end = read.end;
     drop((read, crew));
 
-    let (strings_start, index) = index.into_inner().ok()??;
+    let (strings_start, Named { strings, strings_end, ephemerons, marks }) = named.into_inner().ok()??;
     let start = edges_start(map, nodes_end, kernel)?;
     let fields = header.edge_fields.as_ref()?;
-    let strings_end = index.end;
-    let strings = Table::mapped(map.clone(), index, kernel);
-    let ephemerons = strings.ephemerons();
-    let marks = if want.bare { Some(Marks::new(&strings.named("elements"), &ephemerons)?) } else { None };
     let rule = EdgeRule::new(&header, fields);
     let rule = marks.as_ref().map_or(rule, |marks| rule.noting(marks));
     let crew = EdgeCrew::new(rule, kernel, &mut edges);
@@ -91,6 +87,25 @@ fn sections(
     }
     let warnings = Vec::new();
     Some(Raw { header, nodes, node_facts, edges, noted, edge_name_max, strings, ephemerons, locations, traces, warnings })
+}
+
+/// The strings, and what edges have to know of them.
+struct Named {
+    strings: Table,
+    strings_end: usize,
+    ephemerons: Vec<Ephemeron>,
+    marks: Option<Marks>,
+}
+
+impl Named {
+    fn new(map: &SharedMap, start: usize, kernel: Kernel, bare: bool) -> Option<Self> {
+        let index = Index::new(map, start, kernel)?;
+        let strings_end = index.end;
+        let strings = Table::mapped(map.clone(), index, kernel);
+        let ephemerons = strings.ephemerons();
+        let marks = if bare { Some(Marks::new(&strings.named("elements"), &ephemerons)?) } else { None };
+        Some(Self { strings, strings_end, ephemerons, marks })
+    }
 }
 
 /// Where the first edge begins, if the edges follow the nodes.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use regex::Regex;
 
@@ -36,11 +36,17 @@ pub(super) struct Table {
     bytes: Bytes,
     index: Index,
     kernel: Kernel,
+    /// Where each string begins, from the first time that one is asked for.
+    starts: OnceLock<Option<Vec<u32>>>,
 }
 
 impl Table {
+    fn new(bytes: Bytes, index: Index, kernel: Kernel) -> Self {
+        Self { bytes, index, kernel, starts: OnceLock::new() }
+    }
+
     pub(super) fn mapped(map: SharedMap, index: Index, kernel: Kernel) -> Self {
-        Self { bytes: Bytes::Map(map), index, kernel }
+        Self::new(Bytes::Map(map), index, kernel)
     }
 
     /// Keeps the value that comes next.
@@ -56,7 +62,7 @@ impl Table {
         checked.expect(b'[')?;
         strings::read(&mut checked, &[], |_, _| {})?;
         let Some(index) = Index::new(&bytes, 1, text.kernel) else { return Err(checked.unexpected("an array of strings")) };
-        Ok(Self { bytes: Bytes::Own(bytes), index, kernel: text.kernel })
+        Ok(Self::new(Bytes::Own(bytes), index, text.kernel))
     }
 
     pub(super) fn len(&self) -> u64 {
@@ -70,6 +76,10 @@ impl Table {
 
     /// The text of a string.
     fn text(&self, index: u32) -> String {
+        if let Some(starts) = self.starts.get_or_init(|| self.index.starts(&self.bytes, self.kernel)) {
+            let raw = starts.get(index as usize).map(|&start| self.index.raw(&self.bytes, start));
+            return raw.map_or_else(String::new, crate::input::json::unescape);
+        }
         let mut text = String::new();
         self.fetch(&[index], |_, raw| text = crate::input::json::unescape(raw));
         text
