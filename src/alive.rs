@@ -1,8 +1,13 @@
 //! Why objects are alive: the report of `paths`.
 
+use std::collections::BTreeMap;
+
 use crate::graph::paths::{FanOut, Label, LabelKind, Vocabulary, holders, instances, words};
 use crate::graph::{Bits, Detachedness, Dominators, Graph, retained_by_group, retained_sizes};
-use crate::report::{Alive, Holder, PathStep};
+use crate::grouping::{FRAMES_MAX, Level};
+use crate::report::{Alive, Holder, Origin, PathStep};
+use crate::series::{Series, SeriesGroup};
+use crate::stacks::{Frame, NOT_TRACKED};
 use crate::text::safe_name;
 use regex::Regex;
 
@@ -69,10 +74,7 @@ pub fn alive(graph: &Graph, options: &Options, old: Option<&std::collections::Ha
     let mut vocabulary = Vocabulary::default();
     let avoided = avoided(graph, &detachedness, options.avoid.as_ref());
     let held = holders(graph, &detachedness, &mut vocabulary, &found, |node| avoided.has(node));
-    let class = match (0..graph.nodes()).find(|&node| found.has(node)) {
-        Some(node) => vocabulary.class_name(graph, &detachedness, node),
-        None => String::new(),
-    };
+    let class = class_of(graph, &detachedness, &mut vocabulary, &found).unwrap_or_else(|| options.wanted.text());
     let shown = if options.limit == 0 { held.places.len() } else { options.limit };
     let holder = |place: &FanOut| {
         let tree = &held.paths.tree;
@@ -95,12 +97,43 @@ pub fn alive(graph: &Graph, options: &Options, old: Option<&std::collections::Ha
         instances,
         old_instances: old.map(|_| old_instances),
         self_size,
+        allocated_at: None,
         retained_size: retained.first().copied().unwrap_or(0),
         by_one_another: held.by_one_another,
         unreached: held.unreached,
         holders: held.places.iter().take(shown).map(holder).collect(),
         holders_of: held.places.len(),
     }
+}
+
+/// The stack that allocated most of the objects of a class, or most of those that are more than in the first of several snapshots.
+#[must_use]
+pub fn origin(series: &Series, class: &str, more: bool) -> Option<Origin> {
+    let is_meant = |group: &&SeriesGroup| {
+        let function = || group.kind == "closure" && class.strip_suffix("()") == Some(&group.name);
+        group.stack != NOT_TRACKED && (Level::Class.key(series, group) == class || group.name == class || function())
+    };
+    let mut by_stack: BTreeMap<u32, u64> = BTreeMap::new();
+    for group in series.groups.iter().filter(is_meant) {
+        let ends = group.sums.count.first().zip(group.sums.count.last());
+        let count = ends.map_or(0, |(&first, &last)| last.saturating_sub(if more { first } else { 0 }));
+        *by_stack.entry(group.stack).or_default() += count;
+    }
+    // Of equal ones the first.
+    let (stack, instances) = by_stack.into_iter().reduce(|most, stack| if stack.1 > most.1 { stack } else { most })?;
+    let frames = series.stacks.frames(stack).take(FRAMES_MAX).map(Frame::safe).collect();
+    (instances > 0).then_some(Origin { frames, instances })
+}
+
+/// The class that objects have in common; None if they have several.
+fn class_of(graph: &Graph, detachedness: &Detachedness, vocabulary: &mut Vocabulary, found: &Bits) -> Option<String> {
+    let (mut class, mut several) = (None, false);
+    vocabulary.classes_of(graph, detachedness, |node, of| {
+        if found.has(node) {
+            several |= class.get_or_insert_with(|| of.text.clone()) != &of.text;
+        }
+    });
+    class.filter(|_| !several)
 }
 
 /// Leaves the last steps of a path.

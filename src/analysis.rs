@@ -9,7 +9,7 @@ use crate::grouping::{Level, Row, Sums, id, main_kind, printable, rows, stacks_b
 use crate::input::TimeRange;
 use crate::report::{
     Allocated, Change, Command, Finding, Group, Grouping, Input, Moved, Order, Parent, Report, SCHEMA, SCHEMA_VERSION, Shown,
-    Statistics, Tool, TrendVerdict, Warning,
+    Statistics, Strings, Tool, TrendVerdict, Warning,
 };
 use crate::series::Series;
 use crate::snapshot::{OUTSIDE, Runtime};
@@ -182,6 +182,7 @@ fn rows_and_findings(series: &Series, options: &Options, trends: Option<Trends>)
         inputs: inputs(series),
         totals: totals.totals(series),
         statistics: statistics(series, options),
+        strings: strings(series),
         shown: Shown { groups: table.groups.len(), of: table.of, rest },
         groups: table.groups,
         parents: table.parents,
@@ -420,6 +421,12 @@ fn statistics(series: &Series, options: &Options) -> Option<Statistics> {
     Some(sums.into())
 }
 
+/// Strings of equal text, if they were looked for.
+fn strings(series: &Series) -> Option<Strings> {
+    let [input] = series.inputs.as_slice() else { return None };
+    input.snapshot.heap.as_ref()?.strings.as_ref().map(Strings::from)
+}
+
 fn inputs(series: &Series) -> Vec<Input> {
     let input = |(index, input): (usize, &crate::series::Input)| Input {
         index,
@@ -492,6 +499,7 @@ pub fn without_rows(series: &Series, command: Command) -> Report {
         shown: Shown { groups: 0, of: 0, rest: totals.clone() },
         totals,
         statistics: None,
+        strings: None,
         groups: Vec::new(),
         parents: Vec::new(),
         findings: Vec::new(),

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::graph::paths::HELD_BY;
 use crate::package::package;
 use crate::report::{Change, Moved, Totals};
 use crate::series::{Series, SeriesGroup, survived};
@@ -31,6 +32,8 @@ pub enum Level {
     Package,
     /// The class as Chrome DevTools forms it: `script,line,column,Class` or `,Class`. Objects without a size have none.
     DevTools,
+    /// What holds the objects, where their class says little: `(array) ← Map ← Cache.entries`. Else the class.
+    Owner,
 }
 
 /// What the keys of some objects are made of.
@@ -46,13 +49,13 @@ pub struct Traits<'a> {
     pub name: &'a str,
     /// Where they were allocated.
     pub stack: u32,
-    /// The class as DevTools forms it; empty where it was not asked for, or they have none.
+    /// The class as DevTools forms it, or what holds them; empty where it was not asked for, or they have none.
     pub class: &'a str,
 }
 
 impl Level {
     /// Every level, with the name `--by` knows it under.
-    pub const ALL: [(Self, &'static str); 9] = [
+    pub const ALL: [(Self, &'static str); 10] = [
         (Self::Class, "class"),
         (Self::Kind, "kind"),
         (Self::Name, "name"),
@@ -62,6 +65,7 @@ impl Level {
         (Self::Script, "script"),
         (Self::Package, "package"),
         (Self::DevTools, "devtools"),
+        (Self::Owner, "owner"),
     ];
 
     /// Its name.
@@ -73,7 +77,7 @@ impl Level {
     /// Whether it tells where objects were allocated.
     #[must_use]
     pub fn is_of_stack(self) -> bool {
-        !matches!(self, Self::Class | Self::Kind | Self::Name | Self::DevTools)
+        !matches!(self, Self::Class | Self::Kind | Self::Name | Self::DevTools | Self::Owner)
     }
 
     /// Whether all it asks of a stack is its site.
@@ -96,7 +100,7 @@ impl Level {
             Self::Class | Self::Kind => true,
             Self::Name => runtime != Runtime::Python,
             Self::Site => runtime == Runtime::Untyped,
-            Self::Stack | Self::Function | Self::Script | Self::Package | Self::DevTools => false,
+            Self::Stack | Self::Function | Self::Script | Self::Package | Self::DevTools | Self::Owner => false,
         }
     }
 
@@ -123,6 +127,8 @@ impl Level {
             Self::Name => name.to_owned(),
             Self::Site if !self.goes_by_stack(runtime) => name.to_owned(),
             Self::DevTools => of.class.to_owned(),
+            Self::Owner if of.class.is_empty() => runtime.class_name(kind, name),
+            Self::Owner => format!("{}{HELD_BY}{}", runtime.class_name(kind, name), of.class),
             _ => self.stack_key(of.stacks, of.stack),
         }
     }

@@ -9,10 +9,12 @@ use crate::error::ErrorKind;
 use crate::graph::devtools::comparison::Objects;
 use crate::graph::devtools::interfaces::Interfaces;
 use crate::graph::devtools::statistics::Statistics;
-use crate::graph::{Children, Dominators, Graph, Spare, Walked, ordinal, pages, retained_sizes_in};
+use crate::graph::devtools::strings::{Strings, StringsWant};
+use crate::graph::paths::owners;
+use crate::graph::{Children, Detachedness, Dominators, Graph, Spare, Walked, ordinal, pages, retained_sizes_in};
 use crate::grouping::Level;
 use crate::input::Want;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Group, Snapshot};
 
 /// What is wanted of a snapshot's references.
 #[derive(Debug, Clone, Copy, Default)]
@@ -23,12 +25,16 @@ pub struct HeapWant<'a> {
     pub owned: bool,
     /// Tell groups apart by the class that DevTools forms.
     pub classes: bool,
+    /// Tell groups apart by what holds their objects, where the class says little. Does not go with `classes`.
+    pub owners: bool,
     /// The classes of plain objects; those that the snapshot itself shows unless given.
     pub interfaces: Option<&'a Interfaces>,
     /// Remember class, id and size of every object, to compare them with another snapshot's.
     pub objects: bool,
     /// Sum up bytes by what they are for.
     pub statistics: bool,
+    /// Look for strings of equal text.
+    pub strings: Option<StringsWant>,
     /// Keep all columns of the graph, for those who follow references themselves.
     pub whole: bool,
     /// Bytes that the graph may take with what is computed of it; checked against the header before anything is taken.
@@ -47,12 +53,20 @@ pub struct RowsWant<'a> {
 }
 
 impl HeapWant<'_> {
+    /// Whether names of nodes and references are needed.
+    #[must_use]
+    pub(crate) fn has_words(&self) -> bool {
+        self.whole || self.owners || self.strings.is_some()
+    }
+
     /// The refusal of a format whose files hold no references, or not those that are needed.
     #[must_use]
     pub fn refused(&self, what: &str) -> ErrorKind {
         let option = match self {
             Self { classes: true, .. } => "--by devtools",
             Self { owned: true, .. } => "--sizes owned",
+            Self { strings: Some(_), .. } => "--strings",
+            Self { owners: true, .. } => "--by owner",
             Self { retained: Some(_), .. } => "--retained",
             _ => "this command",
         };
@@ -67,6 +81,8 @@ pub struct HeapFacts {
     pub retained: Option<Retained>,
     /// Bytes by what they are for, as DevTools counts them.
     pub statistics: Option<Statistics>,
+    /// Strings of equal text.
+    pub strings: Option<Strings>,
     /// The classes of plain objects that were formed.
     pub interfaces: Option<Interfaces>,
     /// The objects by class and id.
@@ -100,6 +116,28 @@ pub struct Heap {
 }
 
 impl Heap {
+    /// Tells groups apart by what holds their objects.
+    pub(crate) fn split_by_owner(&mut self) {
+        let owners = owners(&self.graph, &Detachedness::new(&self.graph));
+        // By group and owner: objects and bytes.
+        let mut parts: BTreeMap<(u32, &str), (u64, u64)> = BTreeMap::new();
+        let owner = |node: u32| owners.texts[owners.of[node as usize] as usize].as_str();
+        let grouped = || (0..).zip(&self.group_of).filter(|(_, group)| (**group as usize) < self.snapshot.groups.len());
+        for (node, &group) in grouped() {
+            let (count, size) = parts.entry((group, owner(node))).or_default();
+            *count += 1;
+            *size = size.saturating_add(self.graph.self_size.get(node));
+        }
+        let numbers: HashMap<(u32, &str), u32> = parts.keys().copied().zip(0..).collect();
+        let group_of: Vec<(u32, u32)> = grouped().map(|(node, &group)| (node, numbers[&(group, owner(node))])).collect();
+        let groups = parts.into_iter().map(|((group, owner), (count, self_size))| {
+            let group = self.snapshot.groups[group as usize].clone();
+            Group { class: owner.to_owned(), count, self_size, ..group }
+        });
+        self.snapshot.groups = groups.collect();
+        group_of.into_iter().for_each(|(node, group)| self.group_of[node as usize] = group);
+    }
+
     /// Computes what is wanted and lets the graph go.
     #[must_use]
     pub(crate) fn finish(self, files: Want<'_>, want: HeapWant<'_>) -> Snapshot {

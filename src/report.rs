@@ -4,8 +4,10 @@
 //! added. All integers are bytes or object counts. Arrays that speak of inputs have one entry per input, in the order used.
 
 mod paths;
+mod strings;
 
-pub use paths::{Alive, Cause, CauseKind, Holder, PathEdge, PathStep, Share};
+pub use paths::{Alive, Cause, CauseKind, Holder, Origin, PathEdge, PathStep, Share};
+pub use strings::{EqualStrings, Strings};
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -37,6 +39,9 @@ pub struct Report {
     /// Bytes by what they are for; in `top` where references were read, absent elsewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statistics: Option<Statistics>,
+    /// Strings of equal text; in `top --strings`, absent elsewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strings: Option<Strings>,
     /// The rows shown, in order. `groups` and `shown.rest` add up to `totals`.
     pub groups: Vec<Group>,
     /// Subtotals of nested groupings, outer levels first; empty when `--by` names one level.

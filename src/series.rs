@@ -53,7 +53,7 @@ pub struct SeriesGroup {
     pub name: String,
     /// Where they were allocated.
     pub stack: u32,
-    /// The class as DevTools forms it; empty where it was not asked for, and of objects without a size.
+    /// The class as DevTools forms it, or what holds the objects; empty where it was not asked for, and of objects that have none.
     pub class: String,
     /// Its counts and sizes.
     pub sums: Sums,

@@ -58,7 +58,7 @@ pub struct Group {
     pub name: String,
     /// Where they were allocated.
     pub stack: u32,
-    /// The class as DevTools forms it; empty where it was not asked for, and of objects without a size.
+    /// The class as DevTools forms it, or what holds the objects; empty where it was not asked for, and of objects that have none.
     pub class: String,
     /// Number of objects.
     pub count: u64,

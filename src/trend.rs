@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::allocation::allocated_at;
 use crate::graph::devtools::keys::class_of_key;
+use crate::graph::paths::HELD_BY;
 use crate::grouping::{Level, Row, Sums, id, main_kind, printable, rows};
 use crate::growth::{GroupSeries, Judgement, Measures, Rule};
 use crate::report::{AllocatedAt, Attributed, Breakdown, Cause, Finding, Group, Member, Share, Shown, Trend, TrendVerdict};
@@ -100,6 +101,7 @@ impl Trends {
         let class = levels.iter().zip(&row.key).find_map(|(level, key)| match level {
             Level::Class => Some(key.as_str()),
             Level::DevTools => Some(class_of_key(key)),
+            Level::Owner => key.split(HELD_BY).next(),
             _ => None,
         });
         let kind = main_kind(series, &row.members);

@@ -34,8 +34,11 @@ pub struct Census {
     groups: Vec<(u32, u32, u64)>,
 }
 
-/// Numbers of the groups that grow, by kind and name.
+/// Numbers of the groups that grow, by kind and name; by [`ANY_TYPE`] and class, where a graph's column tells that.
 pub type GroupNumbers<'s> = HashMap<(&'s str, &'s str), u32>;
+
+/// The kind that stands for all types where the class tells by itself.
+pub const ANY_TYPE: &str = "type";
 
 /// Counts the objects of every path node.
 #[must_use]
@@ -57,14 +60,16 @@ pub fn census(
         let word = graph.kinds.name(kind);
         let folded = Runtime::V8.is_folded(word);
         let detached = graph.detachedness.get(node as usize) == Some(&2);
-        let key = (kind, if folded { 0 } else { graph.name[node as usize] }, detached);
+        let class = graph.class.get(node as usize).copied();
+        let key = (kind, if folded { 0 } else { class.unwrap_or(graph.name[node as usize]) }, detached);
         let group = *names.entry(key).or_insert_with(|| {
             let name = match word {
                 _ if folded => String::new(),
+                _ if class.is_some() => graph.strings.get(key.1).into_owned(),
                 "native" => native_name(&graph.name_of(node), detached),
                 _ => graph.name_of(node).into_owned(),
             };
-            groups.get(&(word, name.as_str())).copied()
+            groups.get(&(if class.is_some() { ANY_TYPE } else { word }, name.as_str())).copied()
         });
         if let Some(group) = group {
             *of_groups.entry((path, group)).or_default() += 1;

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::analysis::{Sizes, Sort};
 use crate::gate::values::bytes;
 use crate::gate::{Growth, Skip};
+use crate::graph::devtools::strings::StringsWant;
 use crate::grouping::Level;
 use crate::input::TimeRange;
 use crate::render::RENDERERS;
@@ -64,6 +65,12 @@ pub enum Command {
 pub struct Top {
     /// A snapshot; - for standard input
     pub file: String,
+    /// Also show strings of equal text, and what the copies take
+    #[arg(long)]
+    pub strings: bool,
+    /// Show their texts, which may be anybody's data, beside hashes and lengths
+    #[arg(long, requires = "strings")]
+    pub include_strings: bool,
     /// What references tell.
     #[command(flatten)]
     pub heap: HeapArgs,
@@ -315,6 +322,9 @@ pub struct HeapArgs {
     /// Show what would go away with each row's objects (retained size); reads references, which takes more time and memory
     #[arg(long)]
     pub retained: bool,
+    /// What `top` is to tell of strings.
+    #[arg(skip)]
+    pub strings: Option<StringsWant>,
 }
 
 /// Options of every command that reads objects.

@@ -92,7 +92,9 @@ fn judged(args: &Check, inputs: &[load::Candidate], output: &Output, gate: &Gate
     let rules = gate.rules.groups.iter().chain(&gate.rules.assertions);
     let by = |level| rules.clone().any(|rule| rule.level == Some(level));
     let classes = want.heap.is_some_and(|heap| heap.classes) || by(Level::DevTools);
-    let heap = if classes { Some(HeapWant { classes, ..want.heap.unwrap_or_default() }) } else { want.heap };
+    let owners = want.heap.is_some_and(|heap| heap.owners) || by(Level::Owner);
+    let further = HeapWant { classes, owners, ..want.heap.unwrap_or_default() };
+    let heap = if classes || owners { Some(further) } else { want.heap };
     let want = config::limited(Want { names: want.names || by(Level::Name), heap, ..want }, &args.report);
     let series = load::series(inputs, args.order.into(), want, &progress)?;
     drop(progress);

@@ -8,6 +8,7 @@ use super::output::{self, OutputFile};
 use super::progress::Watcher;
 use super::{Failure, Outcome, anonymize, check, exit};
 use crate::analysis::{self, Options};
+use crate::graph::devtools::strings::StringsWant;
 use crate::input::Want;
 use crate::load::{self, InputOrder, Loaded};
 use crate::render::{Renderer, Style, schema};
@@ -75,7 +76,9 @@ fn top(args: &Top) -> Result<Notes, Failure> {
         let message = format!("{}: top shows one snapshot, the directory holds {}", safe_name(&args.file), inputs.len());
         return Err(Failure::new(exit::USAGE, message));
     }
-    analyse(report::Command::Top, &inputs, (InputOrder::Given, false), (&args.report, args.heap))
+    let limit = args.report.limit.unwrap_or(config::LIMIT);
+    let strings = args.strings.then_some(StringsWant { limit, contents: args.include_strings });
+    analyse(report::Command::Top, &inputs, (InputOrder::Given, false), (&args.report, HeapArgs { strings, ..args.heap }))
 }
 
 fn diff(args: &Diff) -> Result<Notes, Failure> {
@@ -105,7 +108,7 @@ fn analyse(
     let frames = config::frames(&args.read)?;
     let stack_options = output.stacks.then(|| config::stack_options(&options, args));
     let every: Vec<&Options> = [&options].into_iter().chain(&stack_options).collect();
-    let want = config::limited(config::want(&every, &args.read, &frames), args);
+    let want = config::limited(config::with_strings(config::want(&every, &args.read, &frames), heap.strings), args);
     let files = open(&output)?;
     let progress = Watcher::new(output.quiet);
     let (report, of_stacks) = in_pool(output.threads, || -> Result<_, Failure> {

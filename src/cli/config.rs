@@ -7,6 +7,7 @@ use regex::Regex;
 use super::args::{Color, HeapArgs, OutputArgs, ReadArgs, ReportArgs, SCRIPT_ALIAS};
 use super::{Failure, exit};
 use crate::analysis::{Options, Sizes, Sort};
+use crate::graph::devtools::strings::StringsWant;
 use crate::grouping::Level;
 use crate::heap::{HeapWant, RowsWant};
 use crate::input::Want;
@@ -16,7 +17,7 @@ use crate::source_maps::SourceMaps;
 use crate::stacks::DropFrames;
 
 /// Rows shown at each level.
-const LIMIT: usize = 20;
+pub const LIMIT: usize = 20;
 
 /// Columns where standard output is no terminal.
 const WIDTH: usize = 80;
@@ -51,11 +52,12 @@ pub fn options(command: report::Command, args: &ReportArgs, heap: HeapArgs) -> R
     if sort == Some(Sort::Retained) && !heap.retained {
         return Err(Failure::new(exit::USAGE, "--sort retained: goes with --retained"));
     }
-    if args.allocated_between.is_some()
-        && (heap.retained || args.sizes != Sizes::Recorded.label() || by.contains(&Level::DevTools))
-    {
-        let message = "--allocated-between: does not go with --retained, --sizes owned and --by devtools";
+    if args.allocated_between.is_some() && (heap.retained || args.sizes != Sizes::Recorded.label() || reads_references(&by)) {
+        let message = "--allocated-between: does not go with --retained, --sizes owned, --by devtools and --by owner";
         return Err(Failure::new(exit::USAGE, message));
+    }
+    if by.contains(&Level::Owner) && (by.contains(&Level::DevTools) || args.read.collapse) {
+        return Err(Failure::new(exit::USAGE, "--by owner: does not go with --by devtools and --collapse"));
     }
     Ok(Options {
         command,
@@ -69,6 +71,11 @@ pub fn options(command: report::Command, args: &ReportArgs, heap: HeapArgs) -> R
         retained: heap.retained,
         allocated_between: args.allocated_between,
     })
+}
+
+/// Whether levels of grouping depend on references.
+fn reads_references(by: &[Level]) -> bool {
+    by.contains(&Level::DevTools) || by.contains(&Level::Owner)
 }
 
 /// What rows a report of stacks is to show.
@@ -133,6 +140,13 @@ pub fn want<'a>(rows: &[&'a Options], args: &ReadArgs, frames: &'a Frames) -> Wa
     }
 }
 
+/// The same, and what is wanted of strings.
+#[must_use]
+pub fn with_strings(want: Want<'_>, strings: Option<StringsWant>) -> Want<'_> {
+    let heap = || HeapWant { strings, statistics: true, ..want.heap.unwrap_or_default() };
+    Want { heap: if strings.is_some() { Some(heap()) } else { want.heap }, ..want }
+}
+
 /// The same, within the memory that is allowed.
 #[must_use]
 pub fn limited<'a>(want: Want<'a>, args: &ReportArgs) -> Want<'a> {
@@ -153,9 +167,10 @@ fn heap(rows: &Options) -> Option<HeapWant<'_>> {
     let breakdown = rows.command == report::Command::Trend;
     let retained = rows.retained.then_some(RowsWant { by: &rows.by, breakdown, kinds: &rows.kinds });
     let (owned, classes) = (rows.sizes == Sizes::Owned, rows.by.contains(&Level::DevTools));
+    let owners = rows.by.contains(&Level::Owner);
     let statistics = rows.command == report::Command::Top;
-    let needed = retained.is_some() || owned || classes;
-    needed.then_some(HeapWant { retained, owned, classes, statistics, ..HeapWant::default() })
+    let needed = retained.is_some() || owned || classes || owners;
+    needed.then_some(HeapWant { retained, owned, classes, owners, statistics, ..HeapWant::default() })
 }
 
 /// Where the reports of a command go and how they look.

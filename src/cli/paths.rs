@@ -8,15 +8,15 @@ use super::commands::{Notes, in_pool, open, write};
 use super::config::Limits;
 use super::progress::Watcher;
 use super::{Failure, config, exit};
-use crate::alive::{Options, Wanted, alive};
+use crate::alive::{Options, Wanted, alive, origin};
 use crate::analysis;
-use crate::graph::GraphWant;
-use crate::graph::{Detachedness, Graph};
+use crate::graph::{Detachedness, Graph, GraphWant};
+use crate::heap::HeapWant;
 use crate::input::Want;
-use crate::input::v8::read_graph;
+use crate::input::{meliae, v8};
 use crate::load::{self, Progress};
-use crate::report::{self, Report, Warning};
-use crate::series::Series;
+use crate::report::{self, Alive, Report, Warning};
+use crate::series::{Input, Series};
 use crate::text::safe_name;
 
 /// `heapdiff paths`.
@@ -45,7 +45,7 @@ pub(super) fn paths(args: &Paths) -> Result<Notes, Failure> {
     let files = open(&output)?;
     let progress = Watcher::new(output.quiet);
     let report = in_pool(output.threads, || -> Result<Report, Failure> {
-        let want = Want { input_max: limits.input, ..Want::GROUPS };
+        let want = Want { stacks: true, input_max: limits.input, ..Want::GROUPS };
         let series = load::series(&inputs, args.order.into(), want, &progress)?;
         found(&series, &options, limits, &progress)
     })??;
@@ -57,15 +57,15 @@ pub(super) fn paths(args: &Paths) -> Result<Notes, Failure> {
 fn found(series: &Series, options: &Options, limits: Limits, progress: &Watcher) -> Result<Report, Failure> {
     let mut report = analysis::without_rows(series, report::Command::Paths);
     let (Some(first), Some(last)) = (series.inputs.first(), series.inputs.last()) else { return Ok(report) };
-    only_v8(series, "paths")?;
+    have_references(series, "paths")?;
     let several = series.inputs.len() > 1;
     let compares = several && first.process.is_some() && first.process == last.process;
-    let old = if compares { Some(of_graph(&first.path, limits, progress, |graph| ids(graph, &options.wanted))?) } else { None };
+    let old = if compares { Some(of_graph(first, limits, progress, |graph| ids(graph, &options.wanted))?) } else { None };
     if several && !compares {
         let message = "ids do not tell which objects are new: all of the last snapshot are shown".to_owned();
         report.warnings.push(Warning { code: "no-identity".to_owned(), message, input: None });
     }
-    let alive = of_graph(&last.path, limits, progress, |graph| alive(graph, options, old.as_ref()))?;
+    let alive = of_graph(last, limits, progress, |graph| alive(graph, options, old.as_ref()))?;
     if alive.instances == 0 {
         let path = safe_name(&last.path);
         let message = match alive.old_instances {
@@ -74,7 +74,11 @@ fn found(series: &Series, options: &Options, limits: Limits, progress: &Watcher)
         };
         return Err(Failure::new(exit::INPUT, message));
     }
-    report.alive = Some(alive);
+    let allocated_at = match &options.wanted {
+        Wanted::Class(class) => origin(series, class, alive.old_instances.is_some()),
+        Wanted::Node(_) => None,
+    };
+    report.alive = Some(Alive { allocated_at, ..alive });
     Ok(report)
 }
 
@@ -82,9 +86,13 @@ fn found(series: &Series, options: &Options, limits: Limits, progress: &Watcher)
 ///
 /// # Errors
 /// As said.
-pub(super) fn only_v8(series: &Series, what: &str) -> Result<(), Failure> {
-    let Some(other) = series.inputs.iter().find(|input| input.snapshot.format != crate::input::v8::NAME) else { return Ok(()) };
-    let message = format!("{}: {what} needs references, which heapdiff reads of V8's snapshots only", safe_name(&other.path));
+pub(super) fn have_references(series: &Series, what: &str) -> Result<(), Failure> {
+    let has_none = |input: &&Input| ![v8::NAME, meliae::NAME].contains(&input.snapshot.format);
+    let Some(other) = series.inputs.iter().find(has_none) else { return Ok(()) };
+    let message = format!(
+        "{}: {what} needs references, which heapdiff reads of V8's snapshots and Python's object dumps only",
+        safe_name(&other.path)
+    );
     Err(Failure::new(exit::INPUT, message))
 }
 
@@ -93,15 +101,23 @@ pub(super) fn only_v8(series: &Series, what: &str) -> Result<(), Failure> {
 /// # Errors
 /// If it cannot be read, is refused, or changes meanwhile.
 pub(super) fn of_graph<T>(
-    path: &str,
+    input: &Input,
     limits: Limits,
     progress: &Watcher,
     compute: impl FnOnce(&Graph) -> T,
 ) -> Result<T, Failure> {
+    let path = input.path.as_str();
     let mut source = load::open(path, limits.input)?;
     progress.begin(path, &source.done, source.total);
-    let result =
-        read_graph(&mut source, GraphWant { memory_max: limits.memory, ..GraphWant::default() }).map(|graph| compute(&graph));
+    let graph = if input.snapshot.format == v8::NAME {
+        v8::read_graph(&mut source, GraphWant { memory_max: limits.memory, ..GraphWant::default() })
+    } else {
+        // What was read although it is cut short may be read so again.
+        let want = Want { allow_truncated: !input.snapshot.complete, input_max: limits.input, ..Want::GROUPS };
+        let heap = HeapWant { whole: true, memory_max: limits.memory, ..HeapWant::default() };
+        crate::input::read_heap(&mut source, want, heap).map(|heap| heap.graph)
+    };
+    let result = graph.map(|graph| compute(&graph));
     // A changed file explains any error better than the error does.
     source.unchanged().map_err(|kind| kind.at(path))?;
     Ok(result.map_err(|kind| kind.at(path))?)

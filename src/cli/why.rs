@@ -1,7 +1,7 @@
 //! `--why`: every snapshot once more, as a graph, for what keeps the growth alive.
 
 use super::config::Limits;
-use super::paths::{of_graph, only_v8};
+use super::paths::{have_references, of_graph};
 use super::progress::Watcher;
 use super::{Failure, exit};
 use crate::analysis::{self, Options};
@@ -17,7 +17,7 @@ use crate::trend::Trends;
 /// # Errors
 /// If a snapshot cannot be read again, is of a format without references, or is larger or takes more memory than is allowed.
 pub(super) fn report(series: &Series, options: &Options, limits: Limits, progress: &Watcher) -> Result<Report, Failure> {
-    only_v8(series, "--why")?;
+    have_references(series, "--why")?;
     if series.inputs.iter().any(|input| input.path == "-") {
         return Err(Failure::new(exit::USAGE, "--why reads its inputs twice: standard input cannot be read again"));
     }
@@ -35,9 +35,9 @@ fn explain(series: &Series, trends: &mut Trends, limits: Limits, progress: &Watc
     let Some((last, before)) = series.inputs.split_last() else { return Ok(Vec::new()) };
     for input in before {
         let counted = |graph: &Graph| census(graph, &Detachedness::new(graph), &mut vocabulary, &groups).0;
-        censuses.push(of_graph(&input.path, limits, progress, counted)?);
+        censuses.push(of_graph(input, limits, progress, counted)?);
     }
-    let causes = of_graph(&last.path, limits, progress, |graph| {
+    let causes = of_graph(last, limits, progress, |graph| {
         let detachedness = Detachedness::new(graph);
         let (census, paths) = census(graph, &detachedness, &mut vocabulary, &groups);
         censuses.push(census);

@@ -102,6 +102,12 @@ pub enum NodeKind {
     ConsString,
     /// A part of another string.
     SlicedString,
+    /// A module of a program in another language.
+    Module,
+    /// A running call in another language.
+    Frame,
+    /// Any other object in another language.
+    Foreign,
     /// Any other.
     Other,
 }
@@ -151,7 +157,15 @@ impl NodeKinds {
     /// The same for a format that the rules for V8's types are not about. There must be no more than 256.
     #[must_use]
     pub(crate) fn without_rules(names: Vec<String>) -> Self {
-        Self { names, kinds: [NodeKind::Other; 256] }
+        let mut kinds = [NodeKind::Foreign; 256];
+        for (kind, name) in kinds.iter_mut().zip(&names) {
+            match name.as_str() {
+                "module" => *kind = NodeKind::Module,
+                "frame" => *kind = NodeKind::Frame,
+                _ => {}
+            }
+        }
+        Self { names, kinds }
     }
 
     /// What a type's number means to the rules.
@@ -205,6 +219,8 @@ pub struct Graph {
     pub kind: Vec<u8>,
     /// String index of each node's name.
     pub name: Vec<u32>,
+    /// String index of the class that each node counts in. Empty where type and name tell.
+    pub class: Vec<u32>,
     /// Id of each node.
     pub id: Wide,
     /// Self size of each node in bytes.
@@ -216,7 +232,8 @@ pub struct Graph {
     /// Number of the first edge of each node, and behind the last node the number of edges.
     pub first_edge: Vec<u32>,
     /// [`EdgeKind`] of each edge, as its number in the lower three bits; [`Graph::FROM_TABLE`] is added where it leads from a WeakMap's
-    /// table to a value, [`Graph::ELEMENTS`] in a graph without names of edges where it leads to an array's elements.
+    /// table to a value, [`Graph::ELEMENTS`] in a graph without names of edges where it leads to an array's elements, [`Graph::SHARED`]
+    /// where it leads to what many objects of a program have in common.
     pub edge_kind: Vec<u8>,
     /// String index of each edge's name, or its number where [`EdgeKind::numbered`].
     pub edge_name: Vec<u32>,
@@ -252,6 +269,8 @@ impl Graph {
     pub const FROM_TABLE: u8 = 1 << 7;
     /// Marks internal edges named `elements`, in a graph without names of edges.
     pub const ELEMENTS: u8 = 1 << 6;
+    /// Marks references to an object's class, to its module: true of many objects, and the reason of none.
+    pub const SHARED: u8 = 1 << 5;
 
     /// Puts [`Self::FROM_TABLE`] where it belongs, among edges that are known to speak of WeakMap entries: number and name of each.
     pub(crate) fn mark_noted(&mut self, noted: &[(u32, u32)]) {

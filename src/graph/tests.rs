@@ -51,6 +51,7 @@ pub(crate) fn heap(nodes: &[Node<'_>], references: &[Reference<'_>]) -> Graph {
         self_size: Wide::zeros(nodes.len()),
         detachedness: Vec::new(),
         trace: Vec::new(),
+        class: Vec::new(),
         first_edge: vec![0],
         edge_kind: Vec::new(),
         edge_name: Vec::new(),

@@ -27,7 +27,9 @@ use stats::MannKendall;
 use steps::{Context, Movement};
 use tiers::Tier;
 pub use tiers::is_public_name;
-pub(crate) use tiers::{CLASS as CLASS_TIER, NATIVE as NATIVE_TIER, is_runtime, tier};
+pub(crate) use tiers::{
+    BUILT_IN as BUILT_IN_TIER, CLASS as CLASS_TIER, CLOSURE as CLOSURE_TIER, NATIVE as NATIVE_TIER, is_runtime, tier,
+};
 
 use crate::report::TrendVerdict;
 

@@ -182,6 +182,7 @@ fn next(report: &Report, limits: Limits) -> Value {
     let ends = ends(&paths.iter().map(String::as_str).collect::<Vec<_>>()).join(" ");
     let incomplete = report.inputs.iter().any(|input| !input.complete);
     let growing = report.findings.iter().any(|finding| keeps_growing(finding.verdict));
+    let told = report.findings.iter().any(|finding| finding.causes.is_some());
     let later = format!("{all} LATER");
     let (command, paths, why) = match (report.command, report.inputs.len()) {
         (Command::Verify, _) if incomplete => ("heapdiff verify", all, "an input is cut short: take it again"),
@@ -192,6 +193,9 @@ fn next(report: &Report, limits: Limits) -> Value {
         (Command::Top, _) => ("heapdiff diff", later, "one snapshot shows size, not growth"),
         (Command::Diff, _) => ("heapdiff trend", later, "two snapshots show change, not a leak: take five or more"),
         (Command::Trend, 0..5) => ("heapdiff trend", later, "5 or more snapshots tell more"),
+        (Command::Trend, _) if growing && !told && super::has_references(report) => {
+            ("heapdiff trend --why", all, "says what keeps the growth alive")
+        }
         (Command::Trend, _) if growing => ("heapdiff diff", ends, "shows what was added, removed and survived"),
         (Command::Trend, _) => ("heapdiff diff", ends, "no type keeps growing; shows what changed at all"),
     };

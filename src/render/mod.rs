@@ -22,6 +22,7 @@ mod rows;
 #[cfg(test)]
 mod samples;
 mod sentences;
+mod strings;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -29,6 +30,7 @@ mod verdict;
 
 use std::io;
 
+use crate::graph::paths::HELD_BY;
 use crate::report::{Report, Warning};
 use crate::text;
 
@@ -123,7 +125,11 @@ impl Style {
     /// A name for people, made safe; one longer than any line is cut before the whole of it is looked at.
     fn safe(&self, name: &str) -> String {
         let name = text::fit(name, LINE_MAX, self.ellipsis());
-        if self.ascii { text::ascii_name(&name) } else { text::safe_name(&name) }.into_owned()
+        if self.ascii {
+            text::ascii_name(&name.replace(HELD_BY, " <- ")).into_owned()
+        } else {
+            text::safe_name(&name).into_owned()
+        }
     }
 
     fn fit(&self, safe: &str, columns: usize) -> String {
@@ -165,6 +171,12 @@ fn warnings(report: &Report) -> Vec<&Warning> {
         }
     }
     told
+}
+
+/// Whether `--why` can be asked of a report's inputs.
+fn has_references(report: &Report) -> bool {
+    let formats = [crate::input::v8::NAME, crate::input::meliae::NAME];
+    report.inputs.iter().all(|input| formats.contains(&input.format) && input.path != "-")
 }
 
 /// A length as the type counts are printed from.

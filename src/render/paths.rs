@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::findings::stack_words;
 use super::{Style, number};
 use crate::graph::paths::words::{pieces, pieces_below};
 use crate::report::{Alive, Holder};
@@ -9,6 +10,8 @@ use crate::text;
 
 /// Columns that the steps of a path are indented by below its first.
 const INDENT: usize = 2;
+/// Before the stack that allocated most.
+const ALLOCATED: &str = "allocated by ";
 /// Behind the container from which one way becomes many.
 const FAN_OUT: &str = "  <- fan-out";
 
@@ -16,6 +19,11 @@ const FAN_OUT: &str = "  <- fan-out";
 pub(super) fn write(alive: &Alive, style: &Style, out: &mut dyn Write) -> io::Result<()> {
     for line in text::wrap(headline(alive, style).split(' '), style.width, INDENT) {
         writeln!(out, "{line}")?;
+    }
+    if let Some(origin) = &alive.allocated_at {
+        let figure = format!(" ({} of {})", text::count(origin.instances), text::count(alive.instances));
+        let room = style.width.saturating_sub(ALLOCATED.len() + text::width(&figure));
+        writeln!(out, "{ALLOCATED}{}{figure}", stack_words(&origin.frames, style, room))?;
     }
     let widest = alive.holders.iter().map(|holder| text::count(holder.instances).len()).max().unwrap_or(0);
     for holder in &alive.holders {

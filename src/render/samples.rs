@@ -80,6 +80,7 @@ fn report(command: Command, inputs: Vec<Input>, groups: Vec<Group>, shown: Shown
         inputs,
         totals,
         statistics: None,
+        strings: None,
         groups,
         parents: Vec::new(),
         findings: Vec::new(),

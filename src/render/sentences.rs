@@ -236,6 +236,10 @@ fn trend_notes(report: &Report, style: &Style, notes: &mut Vec<String>) {
             style.ellipsis()
         ));
     }
+    let told = growing.iter().any(|finding| finding.causes.is_some());
+    if !growing.is_empty() && !told && super::has_references(report) {
+        notes.push("Why is it kept alive? Run again with --why.".to_owned());
+    }
     let noted = |wanted: fn(&crate::report::Trend) -> bool| {
         let parts = report.groups.iter().flat_map(|group| group.breakdown.iter().flat_map(|breakdown| &breakdown.groups));
         report.groups.iter().chain(parts).any(|group| group.trend.as_ref().is_some_and(wanted))

@@ -53,6 +53,9 @@ impl Renderer for Table {
             let stack = findings::stack_words(place.frames, style, style.width.saturating_sub(text::width(&start)));
             writeln!(out, "{}", style.fit(&format!("{start}{stack}"), style.width).trim_end())?;
         }
+        for line in report.strings.iter().flat_map(|strings| super::strings::lines(strings, style)) {
+            writeln!(out, "{}", line.trim_end())?;
+        }
         let notes = sentences::notes(report, style);
         if !notes.is_empty() {
             writeln!(out)?;

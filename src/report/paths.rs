@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::stacks::Frame;
+
 /// Why the objects of a class are alive.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Alive {
@@ -16,6 +18,8 @@ pub struct Alive {
     pub self_size: u64,
     /// Bytes that would go away with them, counting what they keep alive once.
     pub retained_size: u64,
+    /// Where most of them were allocated; null where no stacks were recorded, and of an object by its id.
+    pub allocated_at: Option<Origin>,
     /// Objects held by nothing but others of them.
     pub by_one_another: u64,
     /// Objects that no strong reference leads to.
@@ -24,6 +28,15 @@ pub struct Alive {
     pub holders: Vec<Holder>,
     /// Number of places there are.
     pub holders_of: usize,
+}
+
+/// Where objects were allocated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct Origin {
+    /// The stack that allocated most, innermost frame first.
+    pub frames: Vec<Frame>,
+    /// How many of the objects it allocated.
+    pub instances: u64,
 }
 
 /// A place that holds objects, independently of other places.

@@ -36,7 +36,7 @@ impl Trends {
     pub fn numbered<'s>(&self, series: &'s Series, judged: &[usize]) -> GroupNumbers<'s> {
         let name = |&judged: &usize| {
             let group = &series.groups[self.judged[judged].group];
-            (group.kind.as_str(), group.name.as_str())
+            series.runtime.judged(&group.kind, &group.name)
         };
         judged.iter().map(name).zip(0..).collect()
     }

@@ -96,6 +96,18 @@ fn one_node_by_its_id() {
 }
 
 #[test]
+fn where_objects_were_allocated_is_told_where_it_was_recorded() {
+    let file = bundled("isolates/ivm-track-s3.heapsnapshot");
+    let origin = alive(&[&file, "LeakyConn"])["allocated_at"].clone();
+    let rows = report(&["top", &file, "--by", "class,stack", "--focus", "^LeakyConn$", "-n", "0"])["groups"].clone();
+    let of_class = rows.as_array().unwrap().iter().filter(|row| row["key"][0] == "LeakyConn" && row["key"][1] != "[not tracked]");
+    let most = of_class.max_by_key(|row| row["count"][0].as_u64()).unwrap();
+    assert_eq!((&origin["instances"], &origin["frames"]), (&most["count"][0], &most["frames"]));
+    assert!(run(&["paths", &file, "LeakyConn"]).text().contains("\nallocated by "));
+    assert_eq!(alive(&[&leak(7), "RequestContext"])["allocated_at"], Value::Null);
+}
+
+#[test]
 fn what_cannot_be_told_is_refused() {
     let missing = run(&["paths", &leak(7), "NoSuchClass"]);
     assert!(missing.refusal().contains("no object is called NoSuchClass"));
@@ -108,7 +120,7 @@ fn what_cannot_be_told_is_refused() {
         assert_eq!(run(args).code, Some(2), "{args:?}");
     }
     let dumps = folder();
-    let dump = put(dumps.path(), "dump.json", b"{\"address\": 1, \"type\": \"dict\", \"size\": 10, \"len\": 0, \"refs\": []}\n");
+    let dump = put(dumps.path(), "stacks.json", b"[[[\"a.py\", 1, \"f\", \"\"]]]");
     assert!(run(&["paths", &dump, "dict"]).refusal().contains("needs references"));
     assert!(run(&["trend", "--why", &dump, &dump, &dump]).refusal().contains("needs references"));
     assert_eq!(run(&["--why", &leak(1)]).code, Some(2));

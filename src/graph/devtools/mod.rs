@@ -11,6 +11,7 @@ pub mod keys;
 pub mod owned;
 pub mod rows;
 pub mod statistics;
+pub mod strings;
 
 use super::essential::DOM_TREES;
 use super::{Graph, NodeKind};

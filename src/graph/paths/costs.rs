@@ -24,11 +24,18 @@ pub(super) const USER_ROOT: u8 = 1;
 /// From the root to native objects, such as open sockets. What they hold is better told by the program's own way to it, if there is
 /// one: a little less than the way to a global handle.
 pub(super) const NATIVE_ROOT: u8 = 19;
+/// From the root to running calls of Python.
+pub(super) const FRAME_ROOT: u8 = 3;
+/// From the root to objects of Python that nothing in a dump refers to.
+pub(super) const UNREFERENCED: u8 = 30;
 /// From the root to the lists of the garbage collector.
 pub(super) const GC_ROOTS: u8 = 10;
 
 /// From tables that hold what would live or die without them.
 pub(super) const STRING_TABLE: u8 = 250;
+
+/// From a dictionary to its keys.
+pub(super) const KEY: u8 = 2;
 
 /// The largest cost of a reference.
 pub(super) const COST_MAX: usize = 255;
@@ -63,6 +70,8 @@ impl NameCost {
         match name {
             "__proto__" => either(PROTO),
             "prototype" | "constructor" => either(PROTOTYPE),
+            // The variables of a running call of Python.
+            "f_locals" => Self { named: PLAIN, internal: PROTOTYPE },
             name if OF_BOOKKEEPING.binary_search(&name).is_ok() => either(BOOKKEEPING),
             name if OF_CLASS.binary_search(&name).is_ok() => Self { named: PLAIN, internal: CLASS },
             _ => either(PLAIN),

@@ -40,7 +40,7 @@ pub struct FanOut {
 
 /// Whether what the engine calls so is a part of an object: its backing store.
 pub(crate) fn is_part(name: &str) -> bool {
-    matches!(name, "elements" | "properties" | "table")
+    matches!(name, "elements" | "properties" | "table" | "__dict__" | "f_locals")
 }
 
 /// Finds what holds instances. `avoided` is reached, but nothing through it.

@@ -10,6 +10,9 @@ use crate::snapshot::{Runtime, native_name};
 /// is nothing else of the name.
 #[must_use]
 pub fn instances(graph: &Graph, detachedness: &Detachedness, class: &str) -> Bits {
+    if !graph.class.is_empty() {
+        return called_foreign(graph, class);
+    }
     let found = called(graph, detachedness, class);
     if found.is_empty() { called(graph, detachedness, &format!("{class}()")) } else { found }
 }
@@ -27,6 +30,19 @@ fn called(graph: &Graph, detachedness: &Detachedness, class: &str) -> Bits {
             is_called(graph.kinds.name(kind), graph.kind_of(node), &text, detached, class)
         });
         if is_one {
+            instances.add(node);
+        }
+    }
+    instances
+}
+
+/// The same where a column tells the class.
+fn called_foreign(graph: &Graph, class: &str) -> Bits {
+    let mut instances = Bits::new(graph.kind.len());
+    let meant: Vec<u32> = (0..graph.strings.count()).filter(|&text| graph.strings.get(text) == class).collect();
+    let columns = graph.class.iter().zip(&graph.name);
+    for (node, (counted, said)) in (0..).zip(columns).filter(|(node, _)| *node != graph.root) {
+        if meant.contains(counted) || meant.contains(said) {
             instances.add(node);
         }
     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::costs::{BOOKKEEPING, NameCost};
+use super::foreign;
 use crate::graph::ordinal;
 use crate::growth::{CLASS_TIER, NATIVE_TIER, is_runtime, tier};
 use crate::snapshot::native_name;
@@ -130,6 +131,8 @@ impl Default for Vocabulary {
 
 /// The name of the reference from a key of a WeakMap to its value.
 pub(super) const WEAK_MAP_VALUE: &str = "[WeakMap value]";
+/// The name of the reference from a dictionary to a key.
+pub(crate) const KEY: &str = "[key]";
 /// A list of timers is one list from either end.
 const LIST_BACK: &str = "_idlePrev";
 const LIST_ON: &str = "_idleNext";
@@ -172,7 +175,8 @@ impl Vocabulary {
         let number = ordinal(self.classes.len());
         let name = text.strip_suffix("()").filter(|_| kind == "closure").unwrap_or(text);
         let name = if kind == "closure" && text == ANONYMOUS { "" } else { name };
-        self.classes.push(Class { text: text.to_owned(), kind: kind.to_owned(), tier: tier(kind, name) });
+        let tier = foreign::tier(kind).unwrap_or_else(|| tier(kind, name));
+        self.classes.push(Class { text: text.to_owned(), kind: kind.to_owned(), tier });
         self.class_numbers.insert(key, number);
         number
     }

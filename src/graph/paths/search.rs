@@ -6,8 +6,11 @@
 
 use std::collections::HashMap;
 
-use super::costs::{COST_MAX, FROM_SYSTEM, GC_ROOTS, NATIVE_ROOT, NameCost, STRING_TABLE, USER_ROOT, from_gc_list};
-use super::names::{Label, LabelKind, MASK, Vocabulary, class_text, mask, module_text};
+use super::costs::{
+    self, COST_MAX, FRAME_ROOT, FROM_SYSTEM, GC_ROOTS, NATIVE_ROOT, NameCost, STRING_TABLE, UNREFERENCED, USER_ROOT, from_gc_list,
+};
+use super::foreign;
+use super::names::{KEY, Label, LabelKind, MASK, Vocabulary, class_text, mask, module_text};
 use super::tree::{Mixed, NO_PATH, PathTree, ROOT, Step};
 use crate::graph::essential::Rule;
 use crate::graph::{Bits, Detachedness, Edge, EdgeKind, Graph, NodeKind, column, ordinal};
@@ -103,7 +106,7 @@ pub fn references(
             }
             let (source, entries) = &*source.get_or_insert_with(|| search.source(from));
             let (label, weight) = search.words.label(graph.edge(number), || entries.label(at));
-            let cost = source.list.unwrap_or(weight).saturating_add(source.more);
+            let cost = source.cost(graph.edge_kind[number], weight);
             let is_of_string_table = source.list == Some(STRING_TABLE);
             tell(Reference { number: ordinal(number), from, to, label, cost, is_of_string_table });
         }
@@ -182,6 +185,12 @@ impl<'g, 'v> Search<'g, 'v> {
         (source, entries)
     }
 
+    /// The class of a node.
+    pub(super) fn class(&mut self, node: u32) -> &super::Class {
+        let class = self.words.class(node);
+        self.words.vocabulary.class_of(class)
+    }
+
     pub(super) fn done(self) -> Paths {
         Paths { tree: self.tree, path: self.path, parent: self.parent, label: self.label, known: self.words.known }
     }
@@ -205,6 +214,8 @@ impl<'g, 'v> Search<'g, 'v> {
             let cost = match kind {
                 NodeKind::Synthetic if graph.name_of(edge.to) == GC_ROOTS_NAME => GC_ROOTS,
                 NodeKind::Synthetic | NodeKind::Native => NATIVE_ROOT,
+                NodeKind::Frame => FRAME_ROOT,
+                NodeKind::Foreign => UNREFERENCED,
                 _ => USER_ROOT,
             };
             let name = if is_global { self.words.vocabulary.name(GLOBAL) } else { 0 };
@@ -318,7 +329,7 @@ impl<'g, 'v> Search<'g, 'v> {
             }
             let edge = graph.edge(number);
             let (label, weight) = self.words.label(edge, || entries.label(at));
-            let weight = source.list.unwrap_or(weight) + source.more;
+            let weight = source.cost(graph.edge_kind[number], weight);
             self.offer(to, cost.saturating_add(u32::from(weight)), node, label);
         }
     }
@@ -343,6 +354,13 @@ struct Source {
 }
 
 impl Source {
+    /// What a reference costs, by its entry in [`Graph::edge_kind`] and what its name costs.
+    #[inline]
+    fn cost(&self, kind: u8, named: u8) -> u8 {
+        let named = if kind & Graph::SHARED == 0 { named } else { costs::CLASS };
+        self.list.unwrap_or(named).saturating_add(self.more)
+    }
+
     fn of(search: &mut Search<'_, '_>, node: u32) -> Self {
         let plain = Self { more: 0, list: None, is_table: false };
         match search.graph.kind_of(node) {
@@ -444,15 +462,16 @@ pub(super) struct Words<'g, 'v> {
     detachedness: &'g Detachedness,
     pub(super) vocabulary: &'v mut Vocabulary,
     known: Known,
-    /// Number of the masked number.
+    /// Number of the masked number, and of the name of keys.
     mask: u32,
+    key: u32,
     file_name: u32,
 }
 
 impl<'g, 'v> Words<'g, 'v> {
     fn new(graph: &'g Graph, detachedness: &'g Detachedness, vocabulary: &'v mut Vocabulary, known: Known) -> Self {
-        let (mask, file_name) = (vocabulary.name(MASK), vocabulary.name("filename"));
-        Self { graph, detachedness, vocabulary, known, mask, file_name }
+        let [mask, key, file_name] = [MASK, KEY, "filename"].map(|name| vocabulary.name(name));
+        Self { graph, detachedness, vocabulary, known, mask, key, file_name }
     }
 
     fn name(&mut self, string: u32) -> u32 {
@@ -479,6 +498,7 @@ impl<'g, 'v> Words<'g, 'v> {
         let cost = self.vocabulary.cost(name);
         match kind {
             LabelKind::Internal if name == self.mask => (entry(), cost.internal),
+            LabelKind::Internal if name == self.key => (Label::bare(LabelKind::Key), costs::KEY),
             LabelKind::Internal => (Label::new(kind, name), cost.internal),
             _ => (Label::new(kind, name), cost.named),
         }
@@ -496,7 +516,7 @@ impl<'g, 'v> Words<'g, 'v> {
         let graph = self.graph;
         let (kind, name) = (graph.kind[node as usize], graph.name[node as usize]);
         let columns = match graph.kind_of(node) {
-            NodeKind::Object => Some(&mut self.known.objects),
+            NodeKind::Object | NodeKind::Module | NodeKind::Frame | NodeKind::Foreign => Some(&mut self.known.objects),
             NodeKind::Closure => Some(&mut self.known.closures),
             NodeKind::Native | NodeKind::Hidden | NodeKind::Synthetic => None,
             _ if self.known.kinds[usize::from(kind)] != UNKNOWN => return self.known.kinds[usize::from(kind)],
@@ -515,9 +535,10 @@ impl<'g, 'v> Words<'g, 'v> {
             return if class == MODULE { self.module(node) } else { class };
         }
         let text = graph.strings.get(name);
-        let class = match graph.kind_of(node) == NodeKind::Object && text == "Module" {
-            true => MODULE,
-            false => self.vocabulary.class(graph.kinds.name(kind), &class_text(graph.kinds.name(kind), &text, detached)),
+        let class = match graph.kind_of(node) {
+            NodeKind::Object if text == "Module" => MODULE,
+            NodeKind::Module | NodeKind::Frame | NodeKind::Foreign => self.vocabulary.class(foreign::kind(&text), &text),
+            _ => self.vocabulary.class(graph.kinds.name(kind), &class_text(graph.kinds.name(kind), &text, detached)),
         };
         match columns.and_then(|column| column.get_mut(name as usize)) {
             Some(place) => *place = class,
@@ -540,13 +561,6 @@ impl<'g, 'v> Words<'g, 'v> {
 }
 
 impl Vocabulary {
-    /// The class of a node, as paths name it.
-    #[must_use]
-    pub fn class_name(&mut self, graph: &Graph, detachedness: &Detachedness, node: u32) -> String {
-        let class = Words::new(graph, detachedness, self, Known::new(graph)).class(node);
-        self.class_of(class).text.clone()
-    }
-
     /// Tells the class of every node but the root.
     pub fn classes_of(&mut self, graph: &Graph, detachedness: &Detachedness, mut tell: impl FnMut(u32, &super::Class)) {
         let mut words = Words::new(graph, detachedness, self, Known::new(graph));

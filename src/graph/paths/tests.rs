@@ -21,7 +21,7 @@ fn path(graph: &Graph, node: u32) -> String {
     super::words::pieces(&steps(&paths.tree, paths.path[node as usize], &vocabulary)).join(" ")
 }
 
-fn program(nodes: &[Node<'_>], references: &[Reference<'_>]) -> Graph {
+pub(super) fn program(nodes: &[Node<'_>], references: &[Reference<'_>]) -> Graph {
     let all: Vec<Node<'_>> = [("synthetic", "", 0), ("object", "global", 10)].iter().chain(nodes).copied().collect();
     let all_references: Vec<Reference<'_>> = [(0, Shortcut, "1", 1)].iter().chain(references).copied().collect();
     heap(&all, &all_references)
@@ -119,7 +119,7 @@ fn modules_begin_a_path_and_handles_are_named() {
 }
 
 /// A heap of a root, a global object and further objects of class `Item`.
-fn items(count: u32, references: impl Iterator<Item = (u32, EdgeKind, u32, u32)>) -> Graph {
+pub(super) fn items(count: u32, references: impl Iterator<Item = (u32, EdgeKind, u32, u32)>) -> Graph {
     let texts = ["", "global", "Item", "first", "next"].map(str::to_owned).to_vec();
     let mut graph = heap(&[("synthetic", "", 0), ("object", "global", 0)], &[]);
     let nodes = 2 + count as usize;
@@ -207,7 +207,7 @@ fn periods_are_folded_when_they_come_a_third_time() {
 }
 
 /// The same heap with its nodes, and the references of each node, in another order.
-fn shuffled(graph: &Graph, rng: &mut Rng) -> Graph {
+pub(super) fn shuffled(graph: &Graph, rng: &mut Rng) -> Graph {
     let nodes = graph.kind.len();
     let mut order: Vec<u32> = (0..graph.nodes()).collect();
     (1..nodes).rev().for_each(|at| order.swap(at, rng.below(at + 1)));
@@ -252,7 +252,7 @@ fn tree(graph: &Graph) -> Vec<(u32, String, String, u64)> {
 }
 
 /// One of the snapshots that come with the program.
-fn real() -> Graph {
+pub(super) fn real() -> Graph {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/v8/leak/s7.heapsnapshot");
     let mut source = crate::source::Source::open(path).unwrap();
     crate::input::v8::read_graph(&mut source, crate::graph::GraphWant::default()).unwrap()

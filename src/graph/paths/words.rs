@@ -1,5 +1,6 @@
 //! Paths as a person writes them: `globalThis.__registry.conns[x]`.
 
+use super::foreign;
 use super::names::{ANONYMOUS, Label, LabelKind, MASK, Vocabulary, WEAK_MAP_VALUE};
 use super::search::{CONTEXT, GC_ROOTS_NAME, GLOBAL};
 use super::tree::PathTree;
@@ -7,8 +8,17 @@ use crate::report::{PathEdge, PathStep};
 use crate::text::safe_name;
 
 /// References to parts of an object that are nothing by themselves.
-const PARTS: &[&str] =
-    &["elements", "properties", "table", "context", "previous", "native_to_javascript", "javascript_to_native"];
+const PARTS: &[&str] = &[
+    "elements",
+    "properties",
+    "table",
+    "__dict__",
+    "f_locals",
+    "context",
+    "previous",
+    "native_to_javascript",
+    "javascript_to_native",
+];
 /// Classes that say nothing on a path.
 const MUTE: &[&str] = &["Object", "Array", CONTEXT, "dict", "list", "tuple", "(array)", "system / PropertyArray"];
 /// Exports of a module under the name the engine knows them by.
@@ -99,7 +109,8 @@ pub fn line(path: &[PathStep]) -> String {
 
 /// The first step that is said: the last module, or what the roots and the collector's lists lead to.
 fn begin(path: &[PathStep]) -> usize {
-    if let Some(module) = path.iter().rposition(|step| step.class.starts_with(MODULE)) {
+    let is_module = |step: &PathStep| step.class.starts_with(MODULE) || foreign::module(&step.class).is_some();
+    if let Some(module) = path.iter().rposition(is_module) {
         return module;
     }
     let is = |at: usize, names: &[&str]| path.get(at).is_some_and(|step| names.contains(&step.class.as_str()));
@@ -125,7 +136,7 @@ impl Pieces {
             _ if step.edge == PathEdge::Root && step.name == GLOBAL => GLOBAL.to_owned(),
             Some(native) if step.edge == PathEdge::Root => format!("native {native}"),
             _ if is_handle => format!("native handle {}", step.class),
-            _ => step.class.clone(),
+            _ => foreign::module(&step.class).unwrap_or(&step.class).to_owned(),
         };
         if step.class.starts_with(MODULE) {
             self.end();
@@ -144,20 +155,17 @@ impl Pieces {
                 self.end();
                 self.piece = format!("var {}", step.name);
             }
-            PathEdge::Property if step.name == EXPORTS => self.piece.push_str(".exports"),
-            PathEdge::Property if is_identifier(&step.name) => {
-                self.piece.push('.');
-                self.piece.push_str(&step.name);
-            }
-            PathEdge::Property if step.name.starts_with("<symbol") => self.piece.push_str(&format!("[{}]", step.name)),
-            PathEdge::Property => self.piece.push_str(&format!("[\"{}\"]", step.name)),
+            PathEdge::Property => self.piece.push_str(&property(&step.name)),
             PathEdge::Internal if step.name == WEAK_MAP_VALUE => self.piece.push_str(WEAK_MAP_VALUE),
             PathEdge::Internal if is_part(step) => {}
             PathEdge::Internal | PathEdge::Root => self.said(&format!("-{}-", step.name)),
         }
         let is_called = || step.class == ANONYMOUS || step.class.strip_suffix("()") == Some(&step.name);
-        if step.edge == PathEdge::Property && is_identifier(&step.name) && is_called() {
+        let named = step.edge == PathEdge::Property && is_identifier(&step.name);
+        if named && is_called() {
             self.piece.push_str("()");
+        } else if named && !last && foreign::class(&step.class) == Some(&step.name) {
+            // A class is called as what it is assigned to.
         } else if last && !is_store(step) || !MUTE.contains(&step.class.as_str()) {
             self.said(&step.class);
             self.end();
@@ -205,6 +213,16 @@ fn is_store(step: &PathStep) -> bool {
 
 /// Said of what stands for many objects of a class.
 const MANY: &str = " (list or tree)";
+
+/// A property behind what has it.
+pub(super) fn property(name: &str) -> String {
+    match name {
+        EXPORTS => ".exports".to_owned(),
+        name if is_identifier(name) => format!(".{name}"),
+        name if name.starts_with("<symbol") => format!("[{name}]"),
+        name => format!("[\"{name}\"]"),
+    }
+}
 
 fn is_identifier(name: &str) -> bool {
     let mut characters = name.chars();

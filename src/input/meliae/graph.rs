@@ -6,7 +6,9 @@ use std::ops::Range;
 
 use super::addresses::Addresses;
 use super::groups::{Groups, NOBODY, Role};
+use super::islands::islands;
 use super::piece::Columns;
+use super::words::{self, Records, words};
 use crate::error::ErrorKind;
 use crate::graph::{Bits, EdgeKind, Graph, NodeKinds, StringTable, check_size, ordinal};
 use crate::heap::HeapWant;
@@ -20,6 +22,8 @@ pub(super) struct References {
     group: Vec<u32>,
     /// Text of each record's own name; empty unless all columns are wanted.
     name: Vec<u32>,
+    /// What else each record says of itself; empty likewise.
+    facts: Vec<u8>,
     /// References of each record.
     counts: Vec<u32>,
     refs: Vec<u64>,
@@ -30,24 +34,27 @@ pub(super) struct References {
 }
 
 /// Bytes that a record, and a reference, take beside the graph's own until it is built.
-const OF_RECORD: u64 = 24;
+const OF_RECORD: u64 = 32;
 const OF_REFERENCE: u64 = 8;
 
 /// Name of the root's type.
-const ROOT: &str = "(root)";
+pub(super) const ROOT: &str = "(root)";
 /// What stands for types past the 256 that a graph knows.
 const OTHER: &str = "(other)";
-const TYPES_MAX: usize = 254;
+const TYPES_MAX: usize = 252;
+/// Types that rules speak of are among those that are told apart.
+const KNOWN: [&str; 3] = [ROOT, "module", "frame"];
 
 impl References {
     pub(super) fn new(want: HeapWant<'_>) -> Self {
         Self {
-            whole: want.whole,
+            whole: want.has_words(),
             memory_max: want.memory_max,
             address: Vec::new(),
             size: Vec::new(),
             group: Vec::new(),
             name: Vec::new(),
+            facts: Vec::new(),
             counts: Vec::new(),
             refs: Vec::new(),
             modules: Vec::new(),
@@ -75,6 +82,7 @@ impl References {
             self.size.push(columns.size[record]);
             self.group.push(columns.group[record]);
             self.name.extend(columns.names.get(record));
+            self.facts.extend(columns.facts.get(record));
             self.counts.push(ordinal(refs.len()));
             self.refs.extend_from_slice(refs);
         }
@@ -100,7 +108,7 @@ impl References {
     pub(super) fn graph(
         mut self,
         addresses: &Addresses,
-        groups: Groups,
+        mut groups: Groups,
         joined: &[(u64, u32)],
         place: &[u32],
     ) -> Result<(Graph, Vec<u32>), ErrorKind> {
@@ -111,32 +119,39 @@ impl References {
             }
         }
         let root = ordinal(self.address.len());
-        let (first_edge, to_node) = self.edges(&ordinals, root);
+        let (mut first_edge, mut to_node, mut position) = self.edges(&ordinals, root);
         drop(ordinals);
         self.refs = Vec::new();
-        let kind_of = |group: u32| groups.kind_of(group).min(ordinal(TYPES_MAX));
-        let mut kind: Vec<u8> = self.group.iter().map(|&group| u8::try_from(kind_of(group) + 1).unwrap_or(u8::MAX)).collect();
-        kind.push(0);
-        let types = groups.kinds().take(TYPES_MAX).map(str::to_owned);
-        let kinds = NodeKinds::without_rules([ROOT.to_owned()].into_iter().chain(types).chain([OTHER.to_owned()]).collect());
+        if self.whole {
+            let islands = islands(&first_edge, &to_node);
+            position.extend((0..).take(islands.len()));
+            to_node.extend(islands);
+            first_edge[root as usize + 1] = ordinal(to_node.len());
+        }
+        let (kinds, kind) = self.kinds(&groups);
         let mut group_of: Vec<u32> =
             self.group.iter().map(|&group| place.get(group as usize).copied().unwrap_or(u32::MAX)).collect();
         group_of.push(u32::MAX);
-        let edge_name = if self.whole { positions(&first_edge) } else { Vec::new() };
-        if self.whole {
-            self.name.push(groups.empty_text());
-        }
+        let words = if self.whole {
+            let (group, name, facts) = (&self.group, &self.name, &self.facts);
+            let records = Records { group, name, facts, first_edge: &first_edge, to_node: &to_node, position: &position };
+            words(records, &mut groups)
+        } else {
+            let edge_kind = vec![EdgeKind::Element as u8; to_node.len()];
+            words::Columns { name: Vec::new(), class: Vec::new(), edge_kind, edge_name: Vec::new() }
+        };
         let mut graph = Graph {
             kinds,
             kind,
-            name: self.name,
+            name: words.name,
+            class: words.class,
             id: self.address.iter().copied().filter(|_| self.whole).chain(self.whole.then_some(0)).collect(),
             self_size: self.size.iter().copied().chain([0]).collect(),
             detachedness: Vec::new(),
             trace: Vec::new(),
             first_edge,
-            edge_kind: vec![EdgeKind::Element as u8; to_node.len()],
-            edge_name,
+            edge_kind: words.edge_kind,
+            edge_name: words.edge_name,
             to_node,
             root,
             strings: Box::new(NoStrings),
@@ -151,16 +166,34 @@ impl References {
         Ok((graph, group_of))
     }
 
-    /// The edges by source, those of the root last. References to what is not in the file are left out.
-    fn edges(&self, ordinals: &Ordinals<'_>, root: u32) -> (Vec<u32>, Vec<u32>) {
+    /// The types, and that of each node; the root's is the first.
+    fn kinds(&self, groups: &Groups) -> (NodeKinds, Vec<u8>) {
+        let number = |(at, text): (usize, &str)| match KNOWN.iter().position(|&known| known == text) {
+            Some(known) => known,
+            None => at.min(TYPES_MAX) + KNOWN.len(),
+        };
+        let numbers: Vec<u8> = groups.kinds().enumerate().map(|kind| u8::try_from(number(kind)).unwrap_or(u8::MAX)).collect();
+        let kind_of = |&group: &u32| numbers.get(groups.kind_of(group) as usize).copied().unwrap_or(u8::MAX);
+        let types = KNOWN.into_iter().chain(groups.kinds().take(TYPES_MAX)).chain([OTHER]).map(str::to_owned);
+        (NodeKinds::without_rules(types.collect()), self.group.iter().map(kind_of).chain([0]).collect())
+    }
+
+    /// The edges by source, those of the root last, and if all columns are wanted the position of each among those of its source.
+    /// References to what is not in the file are left out.
+    fn edges(&self, ordinals: &Ordinals<'_>, root: u32) -> (Vec<u32>, Vec<u32>, Vec<u32>) {
         let mut first_edge = Vec::with_capacity(self.address.len() + 2);
         let mut to_node: Vec<u32> = Vec::with_capacity(self.refs.len());
+        let mut position: Vec<u32> = Vec::new();
         let mut referred = Bits::new(self.address.len());
         let mut refs = self.refs.iter();
         for (node, &count) in (0..root).zip(&self.counts) {
             first_edge.push(ordinal(to_node.len()));
-            for to in refs.by_ref().take(count as usize).filter_map(|&address| ordinals.of(address)) {
+            for (at, address) in (0..).zip(refs.by_ref().take(count as usize)) {
+                let Some(to) = ordinals.of(*address) else { continue };
                 to_node.push(to);
+                if self.whole {
+                    position.push(at);
+                }
                 if to != node {
                     referred.add(to);
                 }
@@ -171,14 +204,12 @@ impl References {
         to_node.extend(held.clone());
         held.for_each(|&node| _ = referred.add(node));
         to_node.extend((0..root).filter(|&node| !referred.has(node)));
+        if self.whole {
+            position.resize(to_node.len(), 0);
+        }
         first_edge.push(ordinal(to_node.len()));
-        (first_edge, to_node)
+        (first_edge, to_node, position)
     }
-}
-
-/// The position of each edge among those of its source.
-fn positions(first_edge: &[u32]) -> Vec<u32> {
-    first_edge.windows(2).flat_map(|ends| 0..ends[1] - ends[0]).collect()
 }
 
 /// Records by address.

@@ -47,6 +47,9 @@ impl Role {
     }
 }
 
+/// Longest string that may be the name of an attribute, in bytes.
+const NAME_MAX: usize = 96;
+
 /// Group of records that count nowhere.
 pub(super) const NOBODY: u32 = 0;
 
@@ -214,14 +217,48 @@ impl Groups {
         self.kinds.iter().map(|kind| self.texts.get(kind.text))
     }
 
-    /// Number of the text that a record goes by: its own name, that of a call, the contents of a string, or its type.
+    /// Number of the text that a record goes by: its own name, that of a call, the contents of a string that may be a name, or its type.
     pub(super) fn text_of(&mut self, fields: &Line<'_>) -> u32 {
-        self.texts.number(fields.name.or(fields.value).unwrap_or(fields.kind))
+        let is_name = |value: &[u8]| {
+            let characters = || value.iter().all(|&byte| byte.is_ascii_alphanumeric() || byte == b'_');
+            value.len() <= NAME_MAX && characters() && value.first().is_some_and(|first| !first.is_ascii_digit())
+        };
+        let value = fields.value.filter(|value| matches!(fields.kind, b"str" | b"unicode" | b"frame") && is_name(value));
+        self.texts.number(fields.name.or(value).unwrap_or(fields.kind))
     }
 
-    /// Number of the empty text, or of none.
-    pub(super) fn empty_text(&self) -> u32 {
-        number_of(self.texts.texts.len())
+    /// Number of a text.
+    pub(super) fn text(&mut self, text: &str) -> u32 {
+        self.texts.number(text.as_bytes())
+    }
+
+    /// The text of a number.
+    pub(super) fn text_at(&self, number: u32) -> &str {
+        self.texts.get(number)
+    }
+
+    /// The numbers of the types' texts, by number of the type.
+    pub(super) fn kind_texts(&self) -> Vec<u32> {
+        self.kinds.iter().map(|kind| kind.text).collect()
+    }
+
+    /// What is made of the type and name of each group.
+    pub(super) fn classes(&self, class: impl Fn(&str, &str) -> String) -> Vec<String> {
+        let of = |key: &Key| {
+            let Some(kind) = self.kinds.get(key.kind as usize) else { return String::new() };
+            let kind = self.texts.get(kind.text);
+            class(kind, &self.name(key, kind))
+        };
+        self.keys.iter().map(of).collect()
+    }
+
+    /// The name of a group of a type.
+    fn name(&self, key: &Key, kind: &str) -> String {
+        match key.name {
+            Name::Kind => kind.to_owned(),
+            Name::Empty => format!("{kind} (empty)"),
+            Name::Own(text) => self.texts.get(text).to_owned(),
+        }
     }
 
     /// The texts alone.
@@ -234,11 +271,7 @@ impl Groups {
         let groups = (0..).zip(self.keys.iter().zip(&self.counts)).skip(1).filter(|(_, (_, (count, _)))| *count > 0);
         groups.map(|(number, (key, &(count, size)))| {
             let kind = self.texts.get(self.kinds[key.kind as usize].text).to_owned();
-            let name = match key.name {
-                Name::Kind => kind.clone(),
-                Name::Empty => format!("{kind} (empty)"),
-                Name::Own(text) => self.texts.get(text).to_owned(),
-            };
+            let name = self.name(key, &kind);
             let mut frames: Vec<Frame> = self.stacks.frames(key.stack).cloned().collect();
             frames.reverse();
             Counted { kind, name, frames, count, size, number }

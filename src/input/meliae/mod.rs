@@ -22,9 +22,11 @@ mod addresses;
 mod collapse;
 mod graph;
 mod groups;
+mod islands;
 mod json;
 mod piece;
 mod whole;
+mod words;
 mod workers;
 
 /// The format of meliae's scanner.
@@ -79,6 +81,9 @@ impl InputFormat for Meliae {
         if heap.owned || heap.classes {
             return Err(heap.refused("a Python dump holds none of the references within V8"));
         }
+        if heap.strings.is_some() {
+            return Err(heap.refused("a Python dump holds no more than the beginnings of strings"));
+        }
         let want = Want { heap: Some(heap), ..want };
         let (mut whole, mut workers) = workers(source, want)?;
         let (snapshot, place) = finish(&mut whole, &mut workers, want)?;
@@ -87,7 +92,11 @@ impl InputFormat for Meliae {
             return Err(heap.refused("nothing was read"));
         };
         let (graph, group_of) = references.graph(&whole.addresses, worker.groups, &whole.joined, &place)?;
-        Ok(Heap { snapshot, graph, group_of, dominators: None })
+        let mut read = Heap { snapshot, graph, group_of, dominators: None };
+        if heap.owners {
+            read.split_by_owner();
+        }
+        Ok(read)
     }
 }
 

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::groups::{Groups, Role};
 use super::json::{Json, Problem, Record};
+use super::words::{NAMED, PAIRED};
 use crate::error::{ErrorKind, excerpt};
 use crate::input::Want;
 use crate::input::feed::Piece;
@@ -39,6 +40,8 @@ pub(super) struct Columns {
     pub(super) roles: Vec<Role>,
     /// What only graphs need: the text that each record goes by.
     pub(super) names: Vec<u32>,
+    /// And what else it says of itself.
+    pub(super) facts: Vec<u8>,
     /// Lines that open or close an array: offset, and whether it opens.
     pub(super) brackets: Vec<(u64, bool)>,
     /// Offset of a last line that was cut and left out.
@@ -65,6 +68,7 @@ impl Columns {
         self.instances.clear();
         self.roles.clear();
         self.names.clear();
+        self.facts.clear();
         self.brackets.clear();
         self.cut = None;
     }
@@ -118,8 +122,11 @@ impl<'w> Worker<'w> {
         if self.want.collapse || self.want.heap.is_some() {
             columns.roles.push(role);
         }
-        if self.want.heap.is_some_and(|heap| heap.whole) {
+        if self.want.heap.is_some_and(|heap| heap.has_words()) {
             columns.names.push(self.groups.text_of(fields));
+            let refs = columns.refs.len() - columns.refs_end.last().copied().unwrap_or(0);
+            let paired = role == Role::Dict && refs > 0 && fields.len == Some(refs as u64 / 2) && refs % 2 == 0;
+            columns.facts.push(if fields.name.is_some() { NAMED } else { 0 } | if paired { PAIRED } else { 0 });
         }
         columns.address.push(fields.address);
         columns.group.push(group);

@@ -10,6 +10,8 @@ use crate::error::ErrorKind;
 use crate::graph::devtools::comparison::{Objects, Side};
 use crate::graph::devtools::interfaces::Interfaces;
 use crate::graph::devtools::statistics::Statistics;
+use crate::graph::devtools::strings::Strings;
+use crate::graph::paths::{Owners, owners};
 use crate::graph::{Detachedness, Graph, GraphWant, Keys, Spare, Walked, devtools_keys, ordinal, owned_sizes, pages};
 use crate::heap::{Heap, HeapFacts, HeapWant};
 use crate::identity::Identify;
@@ -30,12 +32,17 @@ pub(in crate::input::v8) fn read_heap(source: &mut Source, want: Want<'_>, heap:
     let graph_want = GraphWant {
         traces: want.stacks,
         places: heap.classes || heap.whole,
-        bare: !(heap.classes || heap.whole),
+        bare: !(heap.classes || heap.has_words()),
         memory_max: heap.memory_max,
     };
     let Parsed { mut graph, header, strings, traces, mut warnings } = parse(source, graph_want)?;
     let (mut facts, keys) = devtools(&mut graph, heap, &mut warnings);
-    let (branches, of_node) = branches(&graph, &header, keys.as_ref());
+    let classes = match &keys {
+        Some(keys) => Classes::of_keys(keys, &graph),
+        None if heap.owners => Classes::of_owners(owners(&graph, &Detachedness::new(&graph))),
+        None => Classes::default(),
+    };
+    let (branches, of_node) = branches(&graph, &header, classes);
     let count = |graph: &Graph, slots: Vec<u32>| tallies(graph, slots, (&header, &strings), of_node.as_deref(), want.identify);
     let mut spare = Spare::default();
     // While one thread walks over the graph, others do what needs its edges, too; when these have been let go, the rest.
@@ -47,6 +54,7 @@ pub(in crate::input::v8) fn read_heap(source: &mut Source, want: Want<'_>, heap:
     };
     let (walked, ()) = rayon::join(walk, meanwhile);
     facts.statistics = facts.statistics.or(statistics);
+    facts.strings = heap.strings.map(|want| Strings::new(&graph, want));
     match heap.whole {
         true => {}
         false if walked.is_some() => graph.drop_edges(&mut spare),
@@ -109,13 +117,37 @@ fn without_owners(graph: &Graph) -> Option<Warning> {
     (!crate::graph::devtools::has_user_roots(graph)).then_some(warning)
 }
 
+/// What tells groups apart beside kind and name: classes of DevTools, or owners.
+#[derive(Default)]
+struct Classes {
+    /// The first is none.
+    texts: Vec<String>,
+    /// By node: number of its text.
+    of: Vec<u32>,
+}
+
+impl Classes {
+    /// Objects without a size have none.
+    fn of_keys(keys: &Keys, graph: &Graph) -> Self {
+        let texts = std::iter::once(String::new()).chain(keys.keys.iter().map(ToString::to_string)).collect();
+        let class = |(node, key): (u32, &u32)| if graph.self_size.get(node) == 0 { 0 } else { key + 1 };
+        Self { texts, of: (0..).zip(&keys.of).map(class).collect() }
+    }
+
+    fn of_owners(Owners { texts, of }: Owners) -> Self {
+        Self { texts, of }
+    }
+}
+
 /// What tells groups of one kind and name apart: the stack, the class, or both. Returns the number of each node's, too, unless all
 /// are 0.
-fn branches(graph: &Graph, header: &Header, keys: Option<&Keys>) -> (Branches, Option<Vec<u32>>) {
+fn branches(graph: &Graph, header: &Header, classes: Classes) -> (Branches, Option<Vec<u32>>) {
     let traces = header.layout.trace.map(|_| &graph.trace).filter(|trace| !trace.is_empty());
-    let Some(keys) = keys else { return (Branches::default(), traces.cloned()) };
-    let classes: Vec<String> = std::iter::once(String::new()).chain(keys.keys.iter().map(ToString::to_string)).collect();
-    let class = |node: u32| if graph.self_size.get(node) == 0 { 0 } else { keys.of[node as usize] + 1 };
+    let Classes { texts: classes, of } = classes;
+    if of.is_empty() {
+        return (Branches::default(), traces.cloned());
+    }
+    let class = |node: u32| of[node as usize];
     let mut numbers: HashMap<(u32, u32), u32> = HashMap::from([((0, 0), 0)]);
     let mut pairs = vec![(0, 0)];
     let of_node = (0..graph.nodes()).map(|node| {

@@ -155,6 +155,7 @@ fn assemble(raw: Raw, end: u64) -> Result<Parsed, ErrorKind> {
         kinds,
         kind: nodes.kind,
         name: nodes.name,
+        class: Vec::new(),
         id: Wide::from_halves(nodes.id_low, if node_facts.wide_ids { nodes.id_high } else { Vec::new() }),
         self_size: Wide::from_halves(nodes.size_low, if node_facts.wide_sizes { nodes.size_high } else { Vec::new() }),
         detachedness: nodes.detachedness,
