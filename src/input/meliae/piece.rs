@@ -125,7 +125,7 @@ impl<'w> Worker<'w> {
         if self.want.heap.is_some_and(|heap| heap.has_words()) {
             columns.names.push(self.groups.text_of(fields));
             let refs = columns.refs.len() - columns.refs_end.last().copied().unwrap_or(0);
-            let paired = role == Role::Dict && refs > 0 && fields.len == Some(refs as u64 / 2) && refs % 2 == 0;
+            let paired = role == Role::Dict && refs > 0 && fields.len == Some(refs as u64 / 2) && refs.is_multiple_of(2);
             columns.facts.push(if fields.name.is_some() { NAMED } else { 0 } | if paired { PAIRED } else { 0 });
         }
         columns.address.push(fields.address);
