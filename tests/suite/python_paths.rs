@@ -89,7 +89,7 @@ fn program() -> String {
         (21, "bytearray", "", &[]),
         (6, "function", "\"name\": \"serve\", ", &[22, 2]),
         (22, "code", "", &[]),
-        // As of Python 3.11: no dictionary of attributes, and none of keys where all are strings.
+        // As of Python 3.11: dictionaries whose keys are all strings do not refer to them.
         (8, "Bar", "", &[23, 24]),
         (23, "dict", "\"len\": 2, ", &[26, 27]),
         (24, "type", "\"name\": \"Bar\", ", &[]),
@@ -126,7 +126,7 @@ fn attributes_variables_and_classes_have_names_and_keys_have_not() {
     ] {
         assert_eq!(holders(&file, class), one(path), "{class}");
     }
-    assert_eq!(holders(&file, "Leaf"), [(2, "__main__.registry[x] Bar [x] dict [x] → Leaf".to_owned())]);
+    assert_eq!(holders(&file, "Leaf"), [(2, "__main__.registry[x] Bar [x] → Leaf".to_owned())]);
     // Contents of strings are shown nowhere.
     let table = run(&["paths", &file, "str", "-n", "0"]);
     assert!(!table.text().contains("alice") && !table.text().contains("bob"), "{table:?}");
