@@ -79,7 +79,15 @@ impl Whole {
     fn swapped(&self, rng: &mut Rng) -> (Vec<u8>, Vec<u8>) {
         let half = self.content.len() / 2;
         let size = 1 + rng.below(40);
-        let (a, b) = (rng.below(half - size), half + rng.below(half - size));
+        // Where a stretch reaches from what is read into what is skipped, nothing says beforehand which bytes of the result are read.
+        let is_whole = |at: usize| (at..at + size).all(|i| self.skips(i) == self.skips(at));
+        let mut begins = |from: usize| loop {
+            let at = from + rng.below(half - size);
+            if is_whole(at) {
+                return at;
+            }
+        };
+        let (a, b) = (begins(0), begins(half));
         let mut content = self.content.clone();
         (0..size).for_each(|i| content.swap(a + i, b + i));
         let seen = content.iter().enumerate().map(|(at, &byte)| if self.skips(at) { self.content[at] } else { byte });
