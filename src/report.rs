@@ -290,7 +290,8 @@ pub struct Group {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AllocatedAt {
     /// The stack that gained most, innermost frame first, among those that took the same way through the application's own
-    /// functions. Stacks that lead through none of these count only where all are such. Of a finding, the way its headline took.
+    /// functions. Stacks that lead through none of these count only where all are such. Of a finding, rather the way its
+    /// headline took.
     pub frames: Vec<Frame>,
     /// The package that most of it was allocated in, if that is not the application itself.
     pub package: Option<String>,
