@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use crate::error::{Error, ErrorKind};
-use crate::heap::{Heap, HeapWant};
+use crate::heap::HeapWant;
 use crate::identity::{Agreement, Identify, agreement};
 use crate::input::{self, Want};
 use crate::report::{OrderBy, Warning};
@@ -151,16 +151,6 @@ pub fn read(path: &str, want: Want<'_>, progress: &dyn Progress) -> Result<Snaps
     let mut source = open(path, want.input_max)?;
     progress.begin(path, &source.done, source.total);
     input::read(&mut source, want).map_err(|kind| kind.at(path))
-}
-
-/// Reads one input with its graph, for those who follow references themselves.
-///
-/// # Errors
-/// As [`read`], and if the format has no references.
-pub fn heap(path: &str, want: Want<'_>, heap: HeapWant<'_>, progress: &dyn Progress) -> Result<Heap, Error> {
-    let mut source = open(path, want.input_max)?;
-    progress.begin(path, &source.done, source.total);
-    input::read_heap(&mut source, want, heap).map_err(|kind| kind.at(path))
 }
 
 /// Reads several inputs and puts them in order.

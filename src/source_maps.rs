@@ -22,9 +22,12 @@ struct Map {
     map: SourceMap,
     /// Where the script itself would be.
     script: PathBuf,
-    /// Its text, if it is there.
-    text: OnceLock<Option<String>>,
+    /// Its lines in UTF-16, which columns count in, if it is there.
+    lines: OnceLock<Option<Vec<Vec<u16>>>>,
 }
+
+/// Units before a function's parameters among which its name is looked for.
+const NAME_BEFORE_MAX: usize = 1 << 16;
 
 /// What stands between a function's name and its parameters in a minified script.
 const BEHIND_NAME: [&str; 8] = ["", "=", "=function", ":", "=async", "=async ", "=function*", "=async function"];
@@ -94,8 +97,14 @@ impl Map {
     /// before its constructor, behind what it extends and other members.
     fn name_before(&self, line: u32, column: u32, name: &str) -> Option<u32> {
         const CLASS: &str = "class ";
-        let text = self.text.get_or_init(|| std::fs::read_to_string(&self.script).ok()).as_ref()?;
-        let before = first_units(text.lines().nth(line as usize)?, column as usize);
+        if name.is_empty() {
+            return None;
+        }
+        let lines =
+            || Some(std::fs::read_to_string(&self.script).ok()?.lines().map(|line| line.encode_utf16().collect()).collect());
+        let line = self.lines.get_or_init(lines).as_ref()?.get(line as usize)?;
+        let end = line.len().min(column as usize);
+        let before = String::from_utf16_lossy(&line[end.saturating_sub(NAME_BEFORE_MAX)..end]);
         let in_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$');
         let near = || {
             let mut rests = BEHIND_NAME.iter().filter_map(|behind| before.strip_suffix(behind)?.strip_suffix(name));
@@ -106,16 +115,9 @@ impl Map {
             before.rmatch_indices(pattern).find(|(at, _)| whole(*at)).map(|(at, _)| at + name_at)
         };
         let class = || last_class(&format!("{CLASS}{name}"), CLASS.len()).max(last_class(&format!("{name}=class"), 0));
-        let name_at = Some(name).filter(|name| !name.is_empty()).and_then(|_| near().or_else(class))?;
-        u32::try_from(before[..name_at].encode_utf16().count()).ok()
+        let name_at = near().or_else(class)?;
+        u32::try_from(end - before[name_at..].encode_utf16().count()).ok()
     }
-}
-
-/// So many UTF-16 units from the beginning of a text.
-fn first_units(text: &str, units: usize) -> &str {
-    let mut left = units;
-    let end = text.char_indices().find(|(_, c)| left.checked_sub(c.len_utf16()).map(|rest| left = rest).is_none());
-    end.map_or(text, |(at, _)| &text[..at])
 }
 
 /// Adds the maps in a folder and the folders in it. Links are not followed.
@@ -148,7 +150,7 @@ fn read(path: &Path) -> Result<Map, ErrorKind> {
     let path = path.to_string_lossy();
     let script = path.strip_suffix(SUFFIX).unwrap_or(&path);
     let scripts = [Some(script), map.get_file()].into_iter().flatten().map(str::to_owned).collect();
-    Ok(Map { scripts, script: PathBuf::from(script), map, text: OnceLock::new() })
+    Ok(Map { scripts, script: PathBuf::from(script), map, lines: OnceLock::new() })
 }
 
 /// How many names at the end of two paths are equal.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::support::synth::KINDS;
 use crate::support::{corpus, folder, leak, put, report, run, text};
 
 /// Strings of a text: how many, their bytes, the largest.
@@ -114,23 +115,9 @@ fn snapshot(nodes: &[(usize, usize, u64)], references: &[(usize, usize, usize)],
     let fields = (1..).step_by(2).zip(nodes.iter().zip(&counts));
     let nodes_column: Vec<u64> =
         fields.flat_map(|(id, (&(kind, name, size), &count))| [kind as u64, name as u64, id, size, count]).collect();
-    let kinds = json!([
-        "hidden",
-        "array",
-        "string",
-        "object",
-        "code",
-        "closure",
-        "regexp",
-        "number",
-        "native",
-        "synthetic",
-        "concatenated string",
-        "sliced string"
-    ]);
     let meta = json!({
         "node_fields": ["type", "name", "id", "self_size", "edge_count"],
-        "node_types": [kinds, "string", "number", "number", "number"],
+        "node_types": [KINDS, "string", "number", "number", "number"],
         "edge_fields": ["type", "name_or_index", "to_node"],
         "edge_types": [["context", "element", "property", "internal", "hidden", "shortcut", "weak"], "string_or_number", "node"],
     });

@@ -263,11 +263,12 @@ impl Chunks<'_> {
             return None;
         }
         let to = self.map.len().min(from + CHUNK);
-        let text = &self.map[from - BEHIND..to];
+        // One byte more: what follows a sign tells whether it is one.
+        let text = &self.map[from - BEHIND..self.map.len().min(to + 1)];
         let mut state = if index == 0 { NumberState::START } else { NumberState::behind(&text[..BEHIND]) };
         let mut signed = false;
         ends.clear();
-        let stop = find_ends::<C::Sink>(self.kernel, (text, BEHIND, text.len()), &mut state, ends, &mut signed);
+        let stop = find_ends::<C::Sink>(self.kernel, (text, BEHIND, BEHIND + to - from), &mut state, ends, &mut signed);
         let to = stop.map_or(to, |stop| from - BEHIND + stop.at);
         let numbers_before = self.wait(index)?;
         let numbers = numbers_before + ends.len() as u64;
