@@ -2,6 +2,7 @@
 //!
 //! Every level is a function of a (kind, name, stack) group, so rows are sums of groups and nothing is counted twice or lost.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 
 use crate::graph::paths::HELD_BY;
@@ -9,7 +10,7 @@ use crate::package::package;
 use crate::report::{Change, Moved, Totals};
 use crate::series::{Series, SeriesGroup, survived};
 use crate::snapshot::{Runtime, UNTRACKED};
-use crate::stacks::{Frame, Stacks, UNNAMED};
+use crate::stacks::{Frame, OfStacks, Stacks, UNNAMED};
 
 /// A level of grouping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,16 +75,21 @@ impl Level {
         Self::ALL.iter().find(|(level, _)| *level == self).map_or("", |(_, label)| label)
     }
 
+    /// The part of a stack that it goes by, if it tells where objects were allocated.
+    #[must_use]
+    pub fn of_stacks(self) -> Option<OfStacks> {
+        match self {
+            Self::Stack => Some(OfStacks::Whole),
+            Self::Site | Self::Script | Self::Package => Some(OfStacks::Site),
+            Self::Function => Some(OfStacks::Innermost),
+            Self::Class | Self::Kind | Self::Name | Self::DevTools | Self::Owner => None,
+        }
+    }
+
     /// Whether it tells where objects were allocated.
     #[must_use]
     pub fn is_of_stack(self) -> bool {
-        !matches!(self, Self::Class | Self::Kind | Self::Name | Self::DevTools | Self::Owner)
-    }
-
-    /// Whether all it asks of a stack is its site.
-    #[must_use]
-    pub fn is_of_site(self) -> bool {
-        matches!(self, Self::Site | Self::Script | Self::Package)
+        self.of_stacks().is_some()
     }
 
     /// Whether a group's key depends on its stack alone.
@@ -129,7 +135,7 @@ impl Level {
             Self::DevTools => of.class.to_owned(),
             Self::Owner if of.class.is_empty() => runtime.class_name(kind, name),
             Self::Owner => format!("{}{HELD_BY}{}", runtime.class_name(kind, name), of.class),
-            _ => self.stack_key(of.stacks, of.stack),
+            _ => self.stack_key(of.stacks, of.stack, |frame| of.stacks.frame_of(frame).text()),
         }
     }
 
@@ -140,7 +146,7 @@ impl Level {
     }
 
     /// The raw key of a stack at a level that tells where objects were allocated.
-    fn stack_key(self, stacks: &Stacks, stack: u32) -> String {
+    fn stack_key<T: Borrow<str>>(self, stacks: &Stacks, stack: u32, text: impl Fn(u32) -> T) -> String {
         let Some(site) = stacks.site(stack) else { return UNTRACKED.to_owned() };
         match self {
             Self::Script if site.is_native() => site.text(),
@@ -149,7 +155,7 @@ impl Level {
             Self::Package if site.is_native() => NATIVE.to_owned(),
             Self::Package => package(&site.script),
             _ => {
-                let frames: Vec<String> = self.frames(stacks, stack).map(Frame::text).collect();
+                let frames: Vec<T> = self.frame_numbers(stacks, stack).map(text).collect();
                 frames.join(" < ")
             }
         }
@@ -157,10 +163,17 @@ impl Level {
 
     /// The frames that make up a stack's key at this level, innermost first; none at levels that don't show frames.
     pub fn frames(self, stacks: &Stacks, stack: u32) -> impl Iterator<Item = &Frame> {
-        let (whole, site, innermost) = (self == Self::Stack, self == Self::Site, self == Self::Function);
-        let one = stacks.site(stack).filter(|_| site).into_iter();
-        let limit = if whole { FRAMES_MAX } else { usize::from(innermost) };
-        one.chain(stacks.frames(stack).take(limit))
+        self.frame_numbers(stacks, stack).map(|frame| stacks.frame_of(frame))
+    }
+
+    fn frame_numbers(self, stacks: &Stacks, stack: u32) -> impl Iterator<Item = u32> {
+        let (all, one) = match self {
+            Self::Stack => (FRAMES_MAX, None),
+            Self::Site => (0, stacks.site_frame(stack)),
+            Self::Function => (0, stacks.innermost(stack)),
+            _ => (0, None),
+        };
+        one.into_iter().chain(stacks.frame_numbers(stack).take(all))
     }
 }
 
@@ -336,21 +349,19 @@ fn members(series: &Series, groups: &[usize], level: Level) -> BTreeMap<String, 
 /// Things that have a stack, by its key, in the given order. Many stacks share a key, which is made once for each place that tells it.
 fn by_stack_key<T: Copy>(series: &Series, level: Level, things: &[T], stack: impl Fn(&T) -> u32) -> BTreeMap<String, Vec<T>> {
     const UNKNOWN: usize = usize::MAX;
+    let part = level.of_stacks().unwrap_or_default();
     let mut key_of_place: Vec<usize> = Vec::new();
     let mut key_of_text: BTreeMap<String, usize> = BTreeMap::new();
     let mut by_key: Vec<Vec<T>> = Vec::new();
     for thing in things {
         let stack = stack(thing);
-        let place = match level {
-            Level::Stack => stack,
-            Level::Function => series.stacks.innermost(stack),
-            _ => series.stacks.site_frame(stack),
-        } as usize;
+        let place = series.stacks.part(stack, part) as usize;
         if place >= key_of_place.len() {
             key_of_place.resize(place + 1, UNKNOWN);
         }
         if key_of_place[place] == UNKNOWN {
-            let key = *key_of_text.entry(level.stack_key(&series.stacks, stack)).or_insert(by_key.len());
+            let key = level.stack_key(&series.stacks, stack, |frame| series.frame_text(frame));
+            let key = *key_of_text.entry(key).or_insert(by_key.len());
             if key == by_key.len() {
                 by_key.push(Vec::new());
             }

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use crate::graph::devtools::comparison::Change;
 use crate::grouping::{Sums, Traits};
@@ -40,6 +41,8 @@ pub struct Series {
     pub runtime: Runtime,
     /// The stacks the groups refer to.
     pub stacks: Stacks,
+    /// The texts of the stacks' frames. Stacks share most of them.
+    frame_texts: Vec<OnceLock<String>>,
     /// What a reader of the figures has to know.
     pub warnings: Vec<Warning>,
 }
@@ -171,7 +174,17 @@ impl Series {
             snapshot.identity = None;
             inputs.push(Input { path, snapshot, process, has_stacks });
         }
-        Self { inputs, order_by, groups, has_changes: changes.is_some(), has_sizes, runtime, stacks, warnings }
+        let frame_texts = vec![OnceLock::new(); stacks.frames_len()];
+        Self { inputs, order_by, groups, has_changes: changes.is_some(), has_sizes, runtime, stacks, frame_texts, warnings }
+    }
+
+    /// The text of a frame of the series' stacks.
+    ///
+    /// # Panics
+    /// If no frame has the number.
+    #[must_use]
+    pub fn frame_text(&self, frame: u32) -> &str {
+        self.frame_texts[frame as usize].get_or_init(|| self.stacks.frame_of(frame).text())
     }
 
     /// The series without its first inputs; the last one stays. What came and went was told from the first, and is no longer known.

@@ -67,6 +67,18 @@ pub enum DropFrames {
     Matching(Regex),
 }
 
+/// What tells stacks apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OfStacks {
+    /// All frames.
+    #[default]
+    Whole,
+    /// Their [sites](Stacks::site).
+    Site,
+    /// Their innermost frames.
+    Innermost,
+}
+
 /// Stack of an object whose allocation was not recorded.
 pub const NOT_TRACKED: u32 = 0;
 
@@ -162,16 +174,37 @@ impl Stacks {
         self.nodes.len() == 1
     }
 
+    /// A number that is the same for all stacks that are equal in a part of them, and no other.
+    #[must_use]
+    pub fn part(&self, stack: u32, part: OfStacks) -> u32 {
+        match part {
+            OfStacks::Whole => stack,
+            OfStacks::Site => self.site_frame(stack).map_or(0, |frame| frame + 1),
+            OfStacks::Innermost => self.innermost(stack).map_or(0, |frame| frame + 1),
+        }
+    }
+
+    /// Number of frames.
+    #[must_use]
+    pub fn frames_len(&self) -> usize {
+        self.frames.len()
+    }
+
+    /// The numbers of a stack's frames, innermost first.
+    pub fn frame_numbers(&self, stack: u32) -> impl Iterator<Item = u32> {
+        let up = |stack: u32| self.nodes.get(stack as usize).filter(|_| stack != NOT_TRACKED);
+        std::iter::successors(up(stack), move |node| up(node.parent)).map(|node| node.frame)
+    }
+
     /// The frames of a stack, innermost first.
     pub fn frames(&self, stack: u32) -> impl Iterator<Item = &Frame> {
-        let up = |stack: u32| self.nodes.get(stack as usize).filter(|_| stack != NOT_TRACKED);
-        std::iter::successors(up(stack), move |node| up(node.parent)).map(|node| &self.frames[node.frame as usize])
+        self.frame_numbers(stack).map(|frame| self.frame_of(frame))
     }
 
     /// The innermost frame of a stack that is not [native](Frame::is_native); where all are, the innermost.
     #[must_use]
     pub fn site(&self, stack: u32) -> Option<&Frame> {
-        self.frames(self.site_stack(stack)).next()
+        self.site_frame(stack).map(|frame| self.frame_of(frame))
     }
 
     /// The part of a stack whose innermost frame is its site.
@@ -179,16 +212,25 @@ impl Stacks {
         self.sites.get(stack as usize).copied().filter(|&site| site != NOT_TRACKED).unwrap_or(stack)
     }
 
-    /// A number that is the same for all stacks with the same innermost frame, and no other; 0 for the empty stack.
+    /// The number of a stack's innermost frame.
     #[must_use]
-    pub fn innermost(&self, stack: u32) -> u32 {
-        self.nodes.get(stack as usize).map_or(0, |node| node.frame.wrapping_add(1))
+    pub fn innermost(&self, stack: u32) -> Option<u32> {
+        self.frame_numbers(stack).next()
     }
 
-    /// A number that is the same for all stacks with the same [site](Self::site), and no other; 0 for the empty stack.
+    /// The number of a stack's [site](Self::site).
     #[must_use]
-    pub fn site_frame(&self, stack: u32) -> u32 {
+    pub fn site_frame(&self, stack: u32) -> Option<u32> {
         self.innermost(self.site_stack(stack))
+    }
+
+    /// The frame with a number.
+    ///
+    /// # Panics
+    /// If no frame has it.
+    #[must_use]
+    pub fn frame_of(&self, number: u32) -> &Frame {
+        &self.frames[number as usize]
     }
 
     /// The stacks with other frames in place of those for which `other` gives one; the new number of each, and how many frames were

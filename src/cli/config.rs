@@ -124,10 +124,12 @@ pub fn want<'a>(rows: &[&'a Options], args: &ReadArgs, frames: &'a Frames) -> Wa
     };
     // Frames may become another site's when they are replaced or taken off.
     let as_recorded = frames.dropped.is_none() && frames.source_maps.is_none();
+    let mut parts = rows.iter().flat_map(|rows| &rows.by).filter_map(|level| level.of_stacks());
+    let part = parts.next().filter(|part| parts.all(|other| other == *part));
     Want {
         types: rows.is_empty() || !rows.iter().all(by_stacks_alone),
         stacks: grows || by(|level| level.is_of_stack()),
-        sites_only: !grows && as_recorded && !by(|level| level.is_of_stack() && !level.is_of_site()),
+        of_stacks: part.filter(|_| !grows && as_recorded).unwrap_or_default(),
         names: by(|level| *level == Level::Name),
         collapse: args.collapse,
         allow_truncated: args.allow_truncated,

@@ -6,7 +6,7 @@ use crate::identity::Identify;
 use crate::snapshot::{Runtime, Snapshot};
 use crate::source::Source;
 use crate::source_maps::SourceMaps;
-use crate::stacks::DropFrames;
+use crate::stacks::{DropFrames, OfStacks};
 
 mod feed;
 mod foreign;
@@ -71,8 +71,8 @@ pub struct Want<'a> {
     pub verify: bool,
     /// Tell groups apart by allocation stack. Formats that know nothing but stacks always do.
     pub stacks: bool,
-    /// Stacks with the same [site](crate::stacks::Stacks::site) may count as one of them: nothing but their sites is asked for.
-    pub sites_only: bool,
+    /// What is asked for of each stack: those that are equal in it may count as one of them.
+    pub of_stacks: OfStacks,
     /// Name functions, modules and the like, where the type alone groups them otherwise (Python).
     pub names: bool,
     /// Count an instance and its attribute dictionary as one (Python).
@@ -109,7 +109,7 @@ impl Want<'_> {
         identify: Identify::No,
         verify: false,
         stacks: false,
-        sites_only: false,
+        of_stacks: OfStacks::Whole,
         names: false,
         collapse: false,
         allow_truncated: false,

@@ -296,23 +296,38 @@ fn rows_by_place_alone_are_sums_of_those_by_type() {
 }
 
 #[test]
-fn sites_are_sums_of_whole_stacks() {
+fn parts_of_stacks_are_sums_of_whole_stacks() {
     for name in TRACKED {
-        let path = text(&corpus(name));
-        for level in ["site", "script", "package"] {
-            let sites = report(&["top", &path, "--by", &format!("class,{level}"), "-n", "0"]);
-            let stacks = report(&["top", &path, "--by", &format!("class,{level},stack"), "-n", "0"]);
-            let sums = |rows: &Value| -> BTreeMap<String, Value> {
-                let inner = rows.as_array().unwrap().iter().filter(|row| row["key"].as_array().unwrap().len() == 2);
-                inner
-                    .map(|row| (row["key"].to_string(), Value::from(["count", "self_size"].map(|f| row[f].clone()).to_vec())))
-                    .collect()
-            };
-            let expected = sums(&stacks["parents"]);
-            assert!(expected.len() > 10);
-            assert_eq!(sums(&sites["groups"]), expected, "{name} {level}");
-        }
+        assert!(adds_up(&text(&corpus(name))) > 10, "{name}");
     }
+    let folder = folder();
+    for tree in [
+        "[1,0,3,96,[2,1,1,32,[],3,1,2,64,[]]]",
+        // Ids that another node has, or that mean none.
+        "[1,0,3,96,[2,1,1,32,[4,2,0,0,[]],3,1,2,64,[],4,1,0,0,[5,1,0,0,[]]]]",
+        "[1,0,3,96,[0,1,1,32,[],2,1,2,64,[3,2,0,0,[4,2,0,0,[]],5,2,0,0,[]]]]",
+    ] {
+        let content = altered(TREE, &format!("\"trace_tree\":{tree}"));
+        assert!(adds_up(&put(folder.path(), "content", content.as_bytes())) > 2, "{tree}");
+    }
+}
+
+/// Asserts that rows by parts of stacks are sums of rows by whole stacks; how many there are.
+fn adds_up(path: &str) -> usize {
+    let rows_of = |level: &str| {
+        let parts = report(&["top", path, "--by", &format!("class,{level}"), "-n", "0"]);
+        let stacks = report(&["top", path, "--by", &format!("class,{level},stack"), "-n", "0"]);
+        let sums = |rows: &Value| -> BTreeMap<String, Value> {
+            let inner = rows.as_array().unwrap().iter().filter(|row| row["key"].as_array().unwrap().len() == 2);
+            inner
+                .map(|row| (row["key"].to_string(), Value::from(["count", "self_size"].map(|f| row[f].clone()).to_vec())))
+                .collect()
+        };
+        let expected = sums(&stacks["parents"]);
+        assert_eq!(sums(&parts["groups"]), expected, "{path} {level}");
+        expected.len()
+    };
+    ["site", "script", "package", "function"].map(rows_of).into_iter().min().unwrap_or(0)
 }
 
 #[test]

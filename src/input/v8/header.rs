@@ -5,6 +5,7 @@ use serde::Deserialize;
 use crate::input::Want;
 use crate::scan::Layout;
 use crate::snapshot::{OUTSIDE, is_folded};
+use crate::stacks::OfStacks;
 
 /// What the header says, checked and resolved to positions.
 #[derive(Debug, Clone)]
@@ -55,8 +56,8 @@ pub(super) struct EdgeFields {
 pub(super) struct TraceFields {
     pub(super) functions: FunctionFields,
     pub(super) tree: TreeFields,
-    /// See [`Want::sites_only`].
-    pub(super) sites_only: bool,
+    /// See [`Want::of_stacks`].
+    pub(super) of_stacks: OfStacks,
 }
 
 /// Positions in a record of `samples`.
@@ -158,7 +159,7 @@ fn trace_fields(functions: Option<Vec<String>>, tree: Option<Vec<String>>) -> Op
             size: node("size")?,
             children: node("children")?,
         },
-        sites_only: false,
+        of_stacks: OfStacks::Whole,
     })
 }
 
@@ -242,7 +243,7 @@ impl Header {
     /// kind of their own.
     pub(super) fn wanting(mut self, want: Want<'_>) -> Self {
         self.trace_fields = self.trace_fields.filter(|_| want.stacks || want.verify);
-        self.trace_fields.iter_mut().for_each(|fields| fields.sites_only = want.sites_only);
+        self.trace_fields.iter_mut().for_each(|fields| fields.of_stacks = want.of_stacks);
         if !want.types {
             self.kinds.iter_mut().for_each(|kind| kind.folded = true);
         }

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 
 use super::document::{KEY_MAX, header};
-use super::header::Header;
+use super::header::{Header, TraceFields};
 use super::strings::Index;
 use super::tally::Tally;
 use super::traces::{self, Traces};
@@ -16,6 +16,7 @@ use crate::input::Want;
 use crate::input::text::Text;
 use crate::scan::Kernel;
 use crate::snapshot::Snapshot;
+use crate::stacks::OfStacks;
 
 /// Bytes at the beginning among which the nodes must begin.
 const PREFIX_MAX: usize = 1 << 20;
@@ -29,16 +30,19 @@ pub(super) fn read(map: &[u8], kernel: Kernel, want: Want<'_>, progress: &Atomic
     let index = Mutex::new(None);
     let names_max = map.len() as u64 / 3 + 1;
     let dense = names_max.min(header.node_count.saturating_mul(4).max(1 << 16));
-    let parallel =
-        nodes::read_parallel(map, nodes_start, &header, kernel, &|| Tally::new(&header, dense, want.identify), progress, || {
-            let found = strings_start(map, nodes_start).and_then(|start| Some((start, Index::new(map, start, kernel)?)));
-            if let Ok(mut index) = index.lock() {
-                *index = found;
-            }
-        })?;
+    let before = if want.of_stacks == OfStacks::Whole { None } else { strings_start(map, nodes_start) };
+    let traced = before.and_then(|start| traced(&map[..start], nodes_start, &header, kernel));
+    let alike = traced.as_ref().and_then(|traced| traced.traces.alike());
+    let tally = || Tally::new(&header, dense, want.identify).with_alike(alike.as_ref());
+    let parallel = nodes::read_parallel(map, nodes_start, &header, kernel, &tally, progress, || {
+        let found = strings_start(map, nodes_start).and_then(|start| Some((start, Index::new(map, start, kernel)?)));
+        if let Ok(mut index) = index.lock() {
+            *index = found;
+        }
+    })?;
     let (strings_start, index) = index.into_inner().ok()??;
     let name_max = parallel.sinks.iter().map(|tally| tally.name_max).max()?;
-    let traces = between(map, (parallel.end, strings_start), &header, kernel)?;
+    let traces = between(map, (parallel.end, strings_start), traced, &header, kernel)?;
     let name_max = traces.name_max.map_or(name_max, |(of_functions, _)| of_functions.max(name_max));
     if u64::from(name_max) >= index.count || !closes(&map[index.end + 1..]) {
         return None;
@@ -88,19 +92,42 @@ pub(super) fn strings_start(map: &[u8], from: usize) -> Option<usize> {
 }
 
 /// Looks at what lies between the bracket that ends the nodes and the text of the strings; None if that is not what should.
-fn between(map: &[u8], (nodes_end, strings_start): (usize, usize), header: &Header, kernel: Kernel) -> Option<Traces> {
+fn between(
+    map: &[u8],
+    (nodes_end, strings_start): (usize, usize),
+    known: Option<Traced>,
+    header: &Header,
+    kernel: Kernel,
+) -> Option<Traces> {
     let skipped = strings_start.checked_sub(nodes_end)?;
     if skipped <= WALKED_MAX {
-        return walk(&map[nodes_end + 1..strings_start], header, kernel);
+        let traces = walk(&map[nodes_end + 1..strings_start], header, kernel)?;
+        return known.is_none_or(|known| known.traces == traces).then_some(traces);
     }
     if header.trace_fields.is_none() {
         return (skipped <= edges_max(header)).then(Traces::default);
     }
-    let comma = comma_before_traces(&map[..strings_start], nodes_end)?;
-    let edges = &map[nodes_end + 1..comma];
+    let Traced { comma, traces, walked } = known.or_else(|| traced(&map[..strings_start], nodes_end, header, kernel))?;
+    let edges = map.get(nodes_end + 1..comma)?;
     let framed = edges.trim_ascii_start().starts_with(b",") && edges.trim_ascii_end().ends_with(b"]");
-    let (traces, walked) = walk_traces(&map[comma..strings_start], header, kernel)?;
     (framed && skipped - walked <= edges_max(header)).then_some(traces)
+}
+
+/// The sections of allocation stacks.
+struct Traced {
+    /// Position of the comma before them.
+    comma: usize,
+    traces: Traces,
+    /// Their length.
+    walked: usize,
+}
+
+/// The sections of allocation stacks behind a place, searched from the end of what comes before the strings.
+fn traced(before_strings: &[u8], from: usize, header: &Header, kernel: Kernel) -> Option<Traced> {
+    let fields = header.trace_fields.as_ref()?;
+    let comma = comma_before_traces(before_strings, from)?;
+    let (traces, walked) = walk_traces(&before_strings[comma..], fields, kernel)?;
+    Some(Traced { comma, traces, walked })
 }
 
 /// Position of the comma before the sections of allocation stacks, searched from the end: few sections follow them, all of
@@ -138,14 +165,14 @@ fn walk(mut between: &[u8], header: &Header, kernel: Kernel) -> Option<Traces> {
 }
 
 /// The sections of allocation stacks at the beginning of some text, in V8's order, and their length.
-fn walk_traces(mut text: &[u8], header: &Header, kernel: Kernel) -> Option<(Traces, usize)> {
+fn walk_traces(mut text: &[u8], fields: &TraceFields, kernel: Kernel) -> Option<(Traces, usize)> {
     let mut text = Text::new(&mut text, 0, kernel);
     let mut traces = Traces::default();
     for section in traces::SECTIONS {
         if next_key(&mut text)? != section.as_bytes() {
             return None;
         }
-        traces.read(&mut text, section, header.trace_fields.as_ref()?).ok()?;
+        traces.read(&mut text, section, fields).ok()?;
     }
     Some((traces, usize::try_from(text.offset()).ok()?))
 }

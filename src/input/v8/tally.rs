@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use super::header::Header;
 use super::samples::Ids;
 use super::traced::Traced;
+use super::traces::ById;
 use crate::identity::{Batch, IdSet, Identify, Segment};
 use crate::report::Moved;
 use crate::scan::Records;
@@ -83,6 +84,8 @@ pub(super) struct Tally<'a> {
     dense: u32,
     /// Slots of trace nodes.
     traced: Traced,
+    /// The trace nodes that stand for others.
+    alike: Option<&'a ById>,
     /// Ids of the objects that are wanted, if not all are.
     ids: Option<Ids>,
     /// Sums of slots that [`Tally::settle`] has to add: many slots are in use at once, and these are a third of their size.
@@ -147,6 +150,7 @@ impl<'a> Tally<'a> {
             far: HashMap::new(),
             dense: u32::try_from(dense).unwrap_or(u32::MAX - kinds - 1),
             traced: Traced::new(dense),
+            alike: None,
             ids: None,
             unsettled: Vec::new(),
             slots: vec![Slot::new(NOBODY, 0, 0, 0)],
@@ -179,6 +183,11 @@ impl<'a> Tally<'a> {
     /// The tally, for objects with certain ids; all others are put together under the header's last kind.
     pub(super) fn with_ids(self, ids: Option<Ids>) -> Self {
         Self { ids, ..self }
+    }
+
+    /// The tally, with objects of some trace nodes counted as those of others.
+    pub(super) fn with_alike(self, alike: Option<&'a ById>) -> Self {
+        Self { alike, ..self }
     }
 
     /// Makes room for a number of nodes that are to be added.
@@ -253,6 +262,7 @@ impl<'a> Tally<'a> {
             }
             if TRACED {
                 let trace = records.trace[i];
+                let trace = self.alike.and_then(|alike| alike.get(trace)).unwrap_or(trace);
                 if trace != 0 {
                     slot = self.traced.get(slot, trace).unwrap_or_else(|| self.branch(slot, trace));
                 }

@@ -12,11 +12,11 @@ use super::header::{FunctionFields, TraceFields, TreeFields};
 use crate::error::ErrorKind;
 use crate::input::text::Text;
 use crate::report::{Moved, Warning};
-use crate::stacks::{Frame, NOT_TRACKED, Stacks};
+use crate::stacks::{Frame, NOT_TRACKED, OfStacks, Stacks};
 use crate::text::count;
 
 /// A function; name and script are string indexes, line and column count from 1, 0 if they are unknown.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Function {
     name: u32,
     script: u32,
@@ -25,7 +25,7 @@ struct Function {
 }
 
 /// A node of the tree.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct TraceNode {
     id: u32,
     /// The node it is nested in, which comes before it; [`NONE`] for the root.
@@ -38,12 +38,12 @@ struct TraceNode {
 const NONE: u32 = u32::MAX;
 
 /// What a file says about allocation stacks.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Traces {
     functions: Option<Vec<Function>>,
     tree: Vec<TraceNode>,
-    /// Objects need no more than the site of their stack.
-    sites_only: bool,
+    /// What objects need of their stack.
+    of_stacks: OfStacks,
     /// Highest string index that a function uses, and where.
     pub(super) name_max: Option<(u32, u64)>,
 }
@@ -55,7 +55,7 @@ impl Traces {
     /// Reads one of the [sections](SECTIONS).
     pub(super) fn read(&mut self, text: &mut Text<'_>, section: &'static str, fields: &TraceFields) -> Result<(), ErrorKind> {
         text.section = section;
-        self.sites_only = fields.sites_only;
+        self.of_stacks = fields.of_stacks;
         if section == SECTIONS[0] {
             self.functions = Some(self.read_functions(text, &fields.functions)?);
         } else {
@@ -101,6 +101,31 @@ impl Traces {
         self.functions.iter().flatten().flat_map(|function| [function.name, function.script])
     }
 
+    /// By the id of each trace node, that of the first one of which it is certain, without names, that the wanted part of its stack is
+    /// the same. None if whole stacks are wanted, or ids don't tell trace nodes apart. Fewer pairs of class and stack are counted then.
+    pub(super) fn alike(&self) -> Option<ById> {
+        let functions = self.functions.as_ref().filter(|_| self.of_stacks != OfStacks::Whole)?;
+        let mut alike = ById::default();
+        let mut first_of: Vec<u32> = Vec::with_capacity(self.tree.len());
+        let mut first: HashMap<(u32, u32), u32> = HashMap::new();
+        for node in &self.tree {
+            // A function without a line may be the runtime's own: then the site is that of its caller.
+            let may_be_native = functions.get(node.function as usize).is_none_or(|function| function.line == 0);
+            let caller = first_of.get(node.parent as usize).filter(|_| may_be_native && self.of_stacks == OfStacks::Site);
+            let first = *first.entry((node.function, caller.copied().unwrap_or(NONE))).or_insert(node.id);
+            first_of.push(first);
+            if node.id == 0 || alike.insert(node.id, first, self.ids_dense()) {
+                return None;
+            }
+        }
+        Some(alike)
+    }
+
+    /// Ids up to this have a place in a table.
+    fn ids_dense(&self) -> usize {
+        self.tree.len().saturating_mul(2)
+    }
+
     /// The stacks, now that names are known.
     pub(super) fn recorded(&self, names: &Names) -> Recorded {
         let mut recorded = Recorded::default();
@@ -112,9 +137,8 @@ impl Traces {
                 recorded.stacks.frame(frame)
             })
             .collect();
-        let dense = self.tree.len().saturating_mul(2);
         let mut stacks: Vec<u32> = Vec::with_capacity(self.tree.len());
-        let mut of_site: HashMap<u32, u32> = HashMap::new();
+        let mut of_part: HashMap<u32, u32> = HashMap::new();
         let mut unknown = None;
         for node in &self.tree {
             let frame = frames.get(node.function as usize).copied().unwrap_or_else(|| {
@@ -131,9 +155,11 @@ impl Traces {
                 recorded.allocated.resize(of_stack + 1, Moved::default());
             }
             recorded.allocated[of_stack].add(node.allocated);
-            let counted =
-                if self.sites_only { *of_site.entry(recorded.stacks.site_frame(stack)).or_insert(stack) } else { stack };
-            recorded.ids_twice += u64::from(recorded.of_id.insert(node.id, counted, dense));
+            let counted = match self.of_stacks {
+                OfStacks::Whole => stack,
+                part => *of_part.entry(recorded.stacks.part(stack, part)).or_insert(stack),
+            };
+            recorded.ids_twice += u64::from(recorded.of_id.insert(node.id, counted, self.ids_dense()));
         }
         recorded
     }
@@ -154,7 +180,7 @@ pub(super) struct Recorded {
     functions_missing: u64,
     /// Nodes of the tree with the id of another.
     ids_twice: u64,
-    of_id: Ids,
+    of_id: ById,
 }
 
 impl Recorded {
@@ -173,34 +199,35 @@ impl Recorded {
         })
     }
 
-    /// The stack of a trace node's id, or the first with its site if sites are enough; None if the tree has no such node.
+    /// The stack of a trace node's id, or the first one equal in what is wanted of it; None if the tree has no such node.
     pub(super) fn stack(&self, trace: u32) -> Option<u32> {
         if trace == 0 { Some(NOT_TRACKED) } else { self.of_id.get(trace) }
     }
 }
 
-/// Stacks by the ids of trace nodes, which V8 numbers from 1.
+/// Numbers by the ids of trace nodes, which V8 counts from 1.
 #[derive(Debug, Default)]
-struct Ids {
+pub(super) struct ById {
     dense: Vec<u32>,
     far: HashMap<u32, u32>,
 }
 
-impl Ids {
+impl ById {
     /// Ids up to `dense` use the table. Returns whether the id was known.
-    fn insert(&mut self, id: u32, stack: u32, dense: usize) -> bool {
+    fn insert(&mut self, id: u32, number: u32, dense: usize) -> bool {
         if id as usize > dense {
-            return self.far.insert(id, stack).is_some();
+            return self.far.insert(id, number).is_some();
         }
         if self.dense.len() <= id as usize {
             self.dense.resize(id as usize + 1, NONE);
         }
-        std::mem::replace(&mut self.dense[id as usize], stack) != NONE
+        std::mem::replace(&mut self.dense[id as usize], number) != NONE
     }
 
-    fn get(&self, id: u32) -> Option<u32> {
-        let stack = self.dense.get(id as usize).copied().filter(|&stack| stack != NONE);
-        stack.or_else(|| self.far.get(&id).copied())
+    /// The number of an id that has one.
+    pub(super) fn get(&self, id: u32) -> Option<u32> {
+        let number = self.dense.get(id as usize).copied().filter(|&number| number != NONE);
+        number.or_else(|| self.far.get(&id).copied())
     }
 }
 
