@@ -5,6 +5,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use rayon::prelude::*;
+
 use crate::error::ErrorKind;
 use crate::graph::devtools::comparison::Objects;
 use crate::graph::devtools::interfaces::Interfaces;
@@ -166,26 +168,27 @@ fn retained(
         (walked.dominators(&mut spare), spare)
     });
     graph.drop_nodes(&mut spare);
-    let retained = retained_sizes_in(&dominators, &graph.self_size, &mut spare);
-    drop(graph);
-    let tree = Children::new(&dominators, &mut spare);
+    let mut of_tree = spare.part(2);
+    let (retained, tree) =
+        rayon::join(|| retained_sizes_in(&dominators, &graph.self_size, &mut spare), || Children::new(&dominators, &mut of_tree));
+    drop((graph, spare));
     let default = [Level::default_of(snapshot.runtime)];
     let by = if want.by.is_empty() { &default } else { want.by };
     let mut lists: Vec<&[Level]> = (1..=by.len()).map(|depth| &by[..depth]).collect();
     if want.breakdown && by == [Level::Class] {
         lists.push(&[Level::Class, Level::Name]);
     }
-    let mut by_key = HashMap::new();
-    for levels in lists {
+    let of_list = |levels: &&[Level]| {
         let (keys, row_of) = rows(snapshot, levels, want.kinds);
         let row_of: Vec<Option<u32>> = settled.iter().map(|&group| row_of[group as usize]).collect();
         let sums = tree.retained_by_group(&retained, keys.len(), |node| {
             // A root that is made up is in no group.
             row_of.get(group_of[node as usize] as usize).copied().flatten()
         });
-        by_key.extend(keys.into_iter().zip(sums));
-    }
-    Retained { by_key }
+        keys.into_iter().zip(sums).collect::<Vec<_>>()
+    };
+    let by_key: Vec<Vec<(Vec<String>, u64)>> = lists.par_iter().map(of_list).collect();
+    Retained { by_key: by_key.into_iter().flatten().collect() }
 }
 
 /// The rows of a snapshot's groups at some levels, and the row of each group.

@@ -365,6 +365,18 @@ impl std::ops::Deref for SharedMap {
     }
 }
 
+impl SharedMap {
+    /// Lets go of the pages that have been read; one that is read again comes back. It is the part of unmapping that takes time, for a
+    /// thread that has some to spare.
+    pub(crate) fn let_go(&self) {
+        #[cfg(target_os = "linux")]
+        // SAFETY: the range is the map's own, which is shared and read only: its pages are those of the file. A refusal is no error.
+        unsafe {
+            libc::madvise(self.as_ptr().cast_mut().cast(), self.len(), libc::MADV_DONTNEED);
+        }
+    }
+}
+
 /// Reads a map like a stream.
 struct MappedReader {
     map: SharedMap,
@@ -434,6 +446,30 @@ pub(crate) fn prefer_huge_pages<T>(column: &Vec<T>) {
     #[cfg(not(target_os = "linux"))]
     let _ = column;
 }
+
+/// Takes the memory of a large column that is about to be filled from end to end all at once: page after page takes several times as long.
+///
+/// Where the system cannot, or has no memory left, nothing changes.
+pub(crate) fn populate<T>(column: &Vec<T>) {
+    #[cfg(target_os = "linux")]
+    {
+        const PAGE: usize = 4096;
+        let start = (column.as_ptr() as usize).next_multiple_of(PAGE);
+        let end = (column.as_ptr() as usize + column.capacity() * size_of::<T>()) / PAGE * PAGE;
+        if end > start + POPULATED_MIN {
+            // SAFETY: the range lies in the column's own allocation, and the advice changes no content. A refusal is no error.
+            unsafe {
+                libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_POPULATE_WRITE);
+            }
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = column;
+}
+
+/// Columns of fewer bytes are left alone: the allocator has them at hand.
+#[cfg(target_os = "linux")]
+const POPULATED_MIN: usize = 1 << 20;
 
 /// Asks for the memory of an entry that is about to be read. Where there is no such entry, or no such request, nothing happens.
 #[inline(always)]

@@ -59,10 +59,21 @@ impl Spare {
     #[must_use]
     pub fn take(&mut self, length: usize) -> Vec<u32> {
         let fits = self.0.iter().enumerate().filter(|(_, column)| column.capacity() >= length);
-        let Some((best, _)) = fits.min_by_key(|(_, column)| column.capacity()) else { return Vec::with_capacity(length) };
+        let Some((best, _)) = fits.min_by_key(|(_, column)| column.capacity()) else {
+            let column = Vec::with_capacity(length);
+            crate::source::populate(&column);
+            return column;
+        };
         let mut column = self.0.swap_remove(best);
         column.clear();
         column
+    }
+
+    /// The largest columns, for another thread.
+    #[must_use]
+    pub fn part(&mut self, columns: usize) -> Self {
+        self.0.sort_by_key(Vec::capacity);
+        Self(self.0.split_off(self.0.len().saturating_sub(columns)))
     }
 
     /// A column of equal values.

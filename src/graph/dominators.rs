@@ -2,7 +2,8 @@
 //!
 //! Nodes are numbered in depth-first order from 1, the root. Of the references to a node, those from smaller numbers bear on its
 //! semi-dominator by their least source only; the others are kept and then sorted by target, as what is looked up for one source can then
-//! be looked up for many at once: waiting for memory is most of the work. Numbers rather than ordinals address all columns: what is next
+//! be looked up for many at once: waiting for memory is most of the work. Many nodes have a million sources that all tell the same
+//! (what instances of a class share); a bound of what any of them can tell ends the search after the first few. Numbers rather than ordinals address all columns: what is next
 //! to each other in the walk is next to each other in memory.
 
 use super::essential::Rule;
@@ -92,6 +93,8 @@ struct Walk<'g> {
     walked: Walked,
     /// Nodes to go on with, and the number of the node that leads to each.
     waiting: Vec<(u32, u32)>,
+    /// See [`Rule::doubtful`].
+    doubtful: Bits,
 }
 
 impl Walked {
@@ -119,7 +122,7 @@ impl Walked {
             page_rest: Vec::new(),
             page_rest_set: Bits::default(),
         };
-        let mut walk = Walk { graph, walked, waiting: Vec::new() };
+        let mut walk = Walk { graph, walked, waiting: Vec::new(), doubtful: Rule::doubtful(graph) };
         if nodes > 0 {
             walk.reach(graph.root, 0);
             walk.page(pages);
@@ -161,11 +164,16 @@ impl Walked {
         ancestor.clear();
         ancestor.extend_from_slice(&parent);
         let mut forest = Forest { ancestor, label: cross_end, path: Vec::new() };
+        let mut falling = Falling::default();
         for number in (2..ordinal(parent.len())).rev() {
             let entries = sources_end[number as usize - 1] as usize..sources_end[number as usize] as usize;
-            let least = forest.least_of(&sources[entries], number).min(semi[number as usize]);
+            let (sources, mut least) = (&sources[entries], semi[number as usize]);
+            if let Some(&last) = sources.last() {
+                least = forest.least_of(sources, number, (least, falling.least_up_to(last)));
+            }
             semi[number as usize] = least;
             forest.label[number as usize] = least;
+            falling.put(number, least);
         }
         let mut dominator = parent;
         for number in 2..dominator.len() {
@@ -292,7 +300,6 @@ impl Walk<'_> {
         if let Some(node) = ahead(AHEAD / 2) {
             let edge = graph.first_edge[node] as usize;
             prefetch(&graph.to_node, edge);
-            prefetch(&graph.edge_kind, edge);
         }
     }
 
@@ -303,9 +310,11 @@ impl Walk<'_> {
         let edges = graph.edge_range(node);
         let rule = Rule::new(graph, node);
         let outside = !PAGE && at != 1 && !walked.page_rest_set.has(node);
-        for (&to, &kind) in graph.to_node[edges.clone()].iter().zip(&graph.edge_kind[edges]) {
-            if !rule.counts(to, kind) {
-                if PAGE && Rule::is_strong(kind) && to != node {
+        let kinds = if self.doubtful.has(node) { &graph.edge_kind[edges.clone()] } else { &[] };
+        for (edge, &to) in graph.to_node[edges].iter().enumerate() {
+            let kind = kinds.get(edge);
+            if !kind.map_or(to != node, |&kind| rule.counts(to, kind)) {
+                if PAGE && kind.is_some_and(|&kind| Rule::is_strong(kind)) && to != node {
                     walked.page_rest.push(to);
                 }
                 continue;
@@ -373,12 +382,40 @@ struct Forest {
     path: Vec<u32>,
 }
 
-impl Forest {
-    /// The least semi-dominator on the paths from `above` (not itself; of all larger numbers it is known) down to the sources.
+/// The least of what has been put under each range of numbers that begins with the last one put, which is the smallest.
+#[derive(Default)]
+struct Falling {
+    /// Numbers and what was put under them where that is less than all under smaller numbers, from the largest number down.
+    least: Vec<(u32, u32)>,
+}
+
+impl Falling {
+    /// Puts something under a number smaller than all before.
     #[inline]
-    fn least_of(&mut self, sources: &[u32], above: u32) -> u32 {
-        let mut least = u32::MAX;
-        for sources in sources.chunks(AT_ONCE) {
+    fn put(&mut self, number: u32, least: u32) {
+        while self.least.last().is_some_and(|&(_, other)| other >= least) {
+            self.least.pop();
+        }
+        self.least.push((number, least));
+    }
+
+    /// The least under all numbers up to this one.
+    #[inline]
+    fn least_up_to(&self, number: u32) -> u32 {
+        let larger = self.least.partition_point(|&(at, _)| at > number);
+        self.least.get(larger).map_or(u32::MAX, |&(_, least)| least)
+    }
+}
+
+impl Forest {
+    /// The least semi-dominator on the paths from `above` (not itself; of all larger numbers it is known) down to the sources, or `least`.
+    /// Nothing on these paths is less than `floor`: that is looked for no further.
+    #[inline]
+    fn least_of(&mut self, sources: &[u32], above: u32, (mut least, floor): (u32, u32)) -> u32 {
+        for sources in sources.rchunks(AT_ONCE) {
+            if least <= floor {
+                break;
+            }
             // Nothing here waits for anything else here.
             let mut known = [(0, 0); AT_ONCE];
             for (known, &source) in known.iter_mut().zip(sources) {

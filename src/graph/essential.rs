@@ -4,7 +4,7 @@
 //! root, the reference from a WeakMap's table to a value (the one from its key is), and those from outside a page to one of its
 //! objects. The last are told by the walk that numbers the nodes.
 
-use super::{EdgeKind, Graph, NodeKind};
+use super::{Bits, EdgeKind, Graph, NodeKind};
 
 /// The name of the synthetic root of documents.
 pub(super) const DOM_TREES: &str = "(Document DOM trees)";
@@ -14,6 +14,9 @@ pub(super) struct Rule {
     node: u32,
     is_root: bool,
 }
+
+/// Edges that are looked at at once.
+const AT_ONCE: usize = 64;
 
 const WEAK: u8 = EdgeKind::Weak as u8;
 const SHORTCUT: u8 = EdgeKind::Shortcut as u8;
@@ -33,6 +36,31 @@ impl Rule {
             kind => kind & Graph::FROM_TABLE == 0,
         };
         counts && to != self.node
+    }
+
+    /// Whether an edge with such an entry in [`Graph::edge_kind`] counts from every node and to every other.
+    #[inline]
+    fn always_counts(kind: u8) -> bool {
+        (kind != WEAK) & (kind != SHORTCUT) & (kind & Graph::FROM_TABLE == 0)
+    }
+
+    /// The nodes with an edge that may not count for its kind: of all others the kinds need not be looked at.
+    pub(super) fn doubtful(graph: &Graph) -> Bits {
+        let mut doubtful = Bits::new(graph.kind.len());
+        let mut node = 0;
+        for (first, kinds) in (0..).step_by(AT_ONCE).zip(graph.edge_kind.chunks(AT_ONCE)) {
+            // Most hold none: that is found out without a branch an edge.
+            if kinds.iter().fold(true, |all, &kind| all & Self::always_counts(kind)) {
+                continue;
+            }
+            for (edge, _) in (first..).zip(kinds).filter(|(_, kind)| !Self::always_counts(**kind)) {
+                while graph.first_edge[node as usize + 1] <= edge {
+                    node += 1;
+                }
+                doubtful.add(node);
+            }
+        }
+        doubtful
     }
 
     /// Whether an edge is not weak.

@@ -3,6 +3,7 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use crate::error::ErrorKind;
 use crate::input::text::Text;
@@ -230,6 +231,9 @@ struct Chunks<'m> {
 
 const NONE: u64 = u64::MAX;
 
+/// Between looks at a count that others are long in finding.
+const PAUSE: Duration = Duration::from_micros(50);
+
 fn prefix_counts(bytes: usize) -> Vec<AtomicU64> {
     let counts: Vec<AtomicU64> = (0..bytes.div_ceil(CHUNK) + 1).map(|_| AtomicU64::new(0)).collect();
     counts[0].store(1, Ordering::Release);
@@ -293,7 +297,13 @@ impl Chunks<'_> {
             match self.numbers_before[index].load(Ordering::Acquire) {
                 0 => {
                     spins += 1;
-                    if spins < 100 { std::hint::spin_loop() } else { std::thread::yield_now() }
+                    // The one waited for may have lost its processor to others, and a machine that is shared gives it none while this
+                    // one is kept busy.
+                    match spins {
+                        ..100 => std::hint::spin_loop(),
+                        100..2_000 => std::thread::yield_now(),
+                        _ => std::thread::sleep(PAUSE),
+                    }
                 }
                 NONE => {
                     // Whoever waits for the next piece learns it too.

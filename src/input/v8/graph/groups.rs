@@ -22,7 +22,7 @@ use crate::input::v8::tally::{Fault, Tally};
 use crate::input::v8::{Branches, Names, assemble};
 use crate::report::Warning;
 use crate::scan::Records;
-use crate::source::Source;
+use crate::source::{SharedMap, Source};
 
 /// Nodes that are handed to a tally at once.
 const BATCH: usize = 1 << 12;
@@ -60,9 +60,15 @@ pub(in crate::input::v8) fn read_heap(source: &mut Source, want: Want<'_>, heap:
         false if walked.is_some() => graph.drop_edges(&mut spare),
         false => graph.drop_edge_names(),
     }
+    let map = source.shared_map();
     let slots = if counted.is_none() { spare.filled(0, graph.kind.len()) } else { Vec::new() };
     let dominate = || walked.map(|walked| walked.dominators(&mut spare));
-    let (dominators, counted) = rayon::join(dominate, || counted.unwrap_or_else(|| count(&graph, slots)));
+    let group = || {
+        let counted = counted.unwrap_or_else(|| count(&graph, slots));
+        map.iter().for_each(SharedMap::let_go);
+        counted
+    };
+    let (dominators, counted) = rayon::join(dominate, group);
     let (tallies, mut group_of) = counted?;
     drop(of_node);
     let mut names = Names::wanted(&header, &tallies, &traces);
