@@ -114,10 +114,8 @@ fn analyse(
     let (report, of_stacks) = in_pool(output.threads, || -> Result<_, Failure> {
         let series = load::series(inputs, order, want, &progress)?;
         let limits = Limits { input: args.read.input.max_input, memory: args.max_memory };
-        let report = match why {
-            true => super::why::report(&series, &options, limits, &progress)?,
-            false => analysis::report(&series, &options),
-        };
+        let report =
+            if why { super::why::report(&series, &options, limits, &progress)? } else { analysis::report(&series, &options) };
         let of_stacks = stack_options.as_ref().map(|options| matched(analysis::report(&series, options), options));
         Ok((matched(report, &options)?, of_stacks.transpose()?))
     })??;

@@ -102,7 +102,7 @@ fn between(
     let skipped = strings_start.checked_sub(nodes_end)?;
     if skipped <= WALKED_MAX {
         let traces = walk(&map[nodes_end + 1..strings_start], header, kernel)?;
-        return known.is_none_or(|known| known.traces == traces).then_some(traces);
+        return known.is_none_or(|known| known.traces.says_the_same(&traces)).then_some(traces);
     }
     if header.trace_fields.is_none() {
         return (skipped <= edges_max(header)).then(Traces::default);

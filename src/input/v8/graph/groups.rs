@@ -48,17 +48,20 @@ pub(in crate::input::v8) fn read_heap(source: &mut Source, want: Want<'_>, heap:
     // While one thread walks over the graph, others do what needs its edges, too; when these have been let go, the rest.
     let (mut counted, mut statistics) = (None, None);
     let walk = || heap.retained.map(|_| Walked::new(&graph, &pages(&graph), &mut spare));
-    let meanwhile = || match heap.statistics && facts.statistics.is_none() {
-        true => statistics = Some(sums(&graph)),
-        false => counted = Some(count(&graph, vec![0; graph.kind.len()])),
+    let meanwhile = || {
+        if heap.statistics && facts.statistics.is_none() {
+            statistics = Some(sums(&graph));
+        } else {
+            counted = Some(count(&graph, vec![0; graph.kind.len()]));
+        }
     };
     let (walked, ()) = rayon::join(walk, meanwhile);
     facts.statistics = facts.statistics.or(statistics);
     facts.strings = heap.strings.map(|want| Strings::new(&graph, want));
-    match heap.whole {
-        true => {}
-        false if walked.is_some() => graph.drop_edges(&mut spare),
-        false => graph.drop_edge_names(),
+    match walked {
+        _ if heap.whole => {}
+        Some(_) => graph.drop_edges(&mut spare),
+        None => graph.drop_edge_names(),
     }
     let map = source.shared_map();
     let slots = if counted.is_none() { spare.filled(0, graph.kind.len()) } else { Vec::new() };
