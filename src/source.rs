@@ -22,7 +22,10 @@ use memmap2::Mmap;
 use crate::error::ErrorKind;
 use limit::{Bound, Limited, OverLimit};
 
+mod advice;
 mod limit;
+
+pub(crate) use advice::{populate, prefer_huge_pages, prefetch};
 
 /// How much a decompressing thread hands over at a time, and how many such blocks there are: scanning is the faster of the two, and
 /// with small blocks the time to wake its thread is a tenth of the whole.
@@ -425,63 +428,6 @@ impl Mapped {
         }
         Ok(())
     }
-}
-
-/// Asks for huge pages under a large column that is about to be filled: what is read at random then misses the page table less.
-///
-/// Where the system has none, or does not want to, nothing changes.
-pub(crate) fn prefer_huge_pages<T>(column: &Vec<T>) {
-    #[cfg(target_os = "linux")]
-    {
-        const HUGE: usize = 2 << 20;
-        let start = (column.as_ptr() as usize).next_multiple_of(HUGE);
-        let end = column.as_ptr() as usize + column.capacity() * size_of::<T>();
-        if end > start {
-            // SAFETY: the range lies in the column's own allocation, and the advice changes no content. A refusal is no error.
-            unsafe {
-                libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_HUGEPAGE);
-            }
-        }
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = column;
-}
-
-/// Takes the memory of a large column that is about to be filled from end to end all at once: page after page takes several times as long.
-///
-/// Where the system cannot, or has no memory left, nothing changes.
-pub(crate) fn populate<T>(column: &Vec<T>) {
-    #[cfg(target_os = "linux")]
-    {
-        const PAGE: usize = 4096;
-        let start = (column.as_ptr() as usize).next_multiple_of(PAGE);
-        let end = (column.as_ptr() as usize + column.capacity() * size_of::<T>()) / PAGE * PAGE;
-        if end > start + POPULATED_MIN {
-            // SAFETY: the range lies in the column's own allocation, and the advice changes no content. A refusal is no error.
-            unsafe {
-                libc::madvise(start as *mut libc::c_void, end - start, libc::MADV_POPULATE_WRITE);
-            }
-        }
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = column;
-}
-
-/// Columns of fewer bytes are left alone: the allocator has them at hand.
-#[cfg(target_os = "linux")]
-const POPULATED_MIN: usize = 1 << 20;
-
-/// Asks for the memory of an entry that is about to be read. Where there is no such entry, or no such request, nothing happens.
-#[inline(always)]
-pub(crate) fn prefetch<T>(column: &[T], at: usize) {
-    #[cfg(target_arch = "x86_64")]
-    if let Some(entry) = column.get(at) {
-        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: a request for memory reads and changes nothing, wherever it points.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(entry).cast()) }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = (column, at);
 }
 
 #[cfg(unix)]

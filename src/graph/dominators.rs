@@ -2,9 +2,9 @@
 //!
 //! Nodes are numbered in depth-first order from 1, the root. Of the references to a node, those from smaller numbers bear on its
 //! semi-dominator by their least source only; the others are kept and then sorted by target, as what is looked up for one source can then
-//! be looked up for many at once: waiting for memory is most of the work. Many nodes have a million sources that all tell the same
-//! (what instances of a class share); a bound of what any of them can tell ends the search after the first few. Numbers rather than ordinals address all columns: what is next
-//! to each other in the walk is next to each other in memory.
+//! be looked up for many at once: waiting for memory is most of the work. Some nodes have a million sources that all tell the same (what
+//! instances of a class share): a bound of what any of them can tell ends the search after the first few. Numbers rather than ordinals
+//! address all columns: what is next to each other in the walk is next to each other in memory.
 
 use super::essential::Rule;
 use super::{Bits, Graph, Spare, column, ordinal};

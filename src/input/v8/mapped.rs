@@ -35,7 +35,8 @@ pub(super) fn read(map: &[u8], kernel: Kernel, want: Want<'_>, progress: &Atomic
     let alike = traced.as_ref().and_then(|traced| traced.traces.alike());
     let tally = || Tally::new(&header, dense, want.identify).with_alike(alike.as_ref());
     let parallel = nodes::read_parallel(map, nodes_start, &header, kernel, &tally, progress, || {
-        let found = strings_start(map, nodes_start).and_then(|start| Some((start, Index::new(map, start, kernel)?)));
+        let start = before.or_else(|| strings_start(map, nodes_start));
+        let found = start.and_then(|start| Some((start, Index::new(map, start, kernel)?)));
         if let Ok(mut index) = index.lock() {
             *index = found;
         }

@@ -63,7 +63,8 @@ pub(in crate::input::v8) fn read_heap(source: &mut Source, want: Want<'_>, heap:
         Some(_) => graph.drop_edges(&mut spare),
         None => graph.drop_edge_names(),
     }
-    let map = source.shared_map();
+    // Unmapping takes time, which is to spare beside the dominators; strings that are looked up later come back.
+    let map = source.shared_map().filter(|_| walked.is_some());
     let slots = if counted.is_none() { spare.filled(0, graph.kind.len()) } else { Vec::new() };
     let dominate = || walked.map(|walked| walked.dominators(&mut spare));
     let group = || {
