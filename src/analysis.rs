@@ -230,7 +230,10 @@ impl Table<'_> {
         let by_stack = level.goes_by_stack(self.series.runtime);
         let stacks = stacks.filter(|_| by_stack).map(|stacks| match level {
             // Most stacks have no row, and their keys would be long.
-            Level::Stack => rows.iter().filter_map(|row| Some((row.key.last()?.clone(), self.stacks_of(row)))).collect(),
+            Level::Stack => {
+                let shown = order.iter().map(|&row| &rows[row]);
+                shown.filter_map(|row| Some((row.key.last()?.clone(), self.stacks_of(row)))).collect()
+            }
             _ => stacks_by_key(self.series, stacks, level),
         });
         let mut sums = Sums::of(self.series, &[]);

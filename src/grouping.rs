@@ -340,8 +340,16 @@ fn members(series: &Series, groups: &[usize], level: Level) -> BTreeMap<String, 
         return by_stack_key(series, level, groups, |&group| series.groups[group].stack);
     }
     let mut members: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for &group in groups.iter().filter(|&&group| level.has_row(&series.groups[group].class)) {
-        members.entry(level.key(series, &series.groups[group])).or_default().push(group);
+    // Groups that differ in their stack only lie together and have one key.
+    let place = |group: usize| {
+        let SeriesGroup { kind, name, class, .. } = &series.groups[group];
+        (kind, name, class)
+    };
+    for same in groups.chunk_by(|&a, &b| place(a) == place(b)) {
+        let group = &series.groups[same[0]];
+        if level.has_row(&group.class) {
+            members.entry(level.key(series, group)).or_default().extend_from_slice(same);
+        }
     }
     members
 }

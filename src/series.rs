@@ -168,7 +168,8 @@ impl Series {
             });
             let mut more: Vec<SeriesGroup> = more.collect();
             if !stacks.is_empty() {
-                more.sort_by(|a, b| a.place().cmp(&b.place()));
+                let same_name = |a: &SeriesGroup, b: &SeriesGroup| (&a.kind, &a.name) == (&b.kind, &b.name);
+                more.chunk_by_mut(same_name).for_each(|same| same.sort_by(|a, b| a.place().cmp(&b.place())));
             }
             groups = merge(groups, more);
             snapshot.identity = None;

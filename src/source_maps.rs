@@ -142,7 +142,11 @@ fn read(path: &Path) -> Result<Map, ErrorKind> {
         sourcemap::Error::Io(error) => ErrorKind::Io(error),
         other => ErrorKind::Unrecognized(format!("not a source map: {other}")),
     };
-    let map = match sourcemap::decode(std::io::BufReader::new(File::open(path)?)).map_err(wrong)? {
+    let decoded = sourcemap::decode(std::io::BufReader::new(File::open(path)?)).map_err(wrong)?;
+    if !adds_up(&decoded, (0, 0)) {
+        return Err(ErrorKind::Unrecognized("not a source map: a section's line or column is out of range".to_owned()));
+    }
+    let map = match decoded {
         DecodedMap::Regular(map) => map,
         DecodedMap::Index(index) => index.flatten().map_err(wrong)?,
         DecodedMap::Hermes(_) => return Err(ErrorKind::Unrecognized("is a source map of Hermes, not of V8".to_owned())),
@@ -151,6 +155,19 @@ fn read(path: &Path) -> Result<Map, ErrorKind> {
     let script = path.strip_suffix(SUFFIX).unwrap_or(&path);
     let scripts = [Some(script), map.get_file()].into_iter().flatten().map(str::to_owned).collect();
     Ok(Map { scripts, script: PathBuf::from(script), map, lines: OnceLock::new() })
+}
+
+/// Whether all lines and columns of a map that begins at a line and column stay below 2^32. The crate adds them up without a look.
+fn adds_up(map: &DecodedMap, (line, column): (u32, u32)) -> bool {
+    let moved = |by: (u32, u32)| Some((by.0.checked_add(line)?, by.1.checked_add(column)?));
+    match map {
+        DecodedMap::Index(index) => index.sections().all(|section| {
+            let begins = moved(section.get_offset());
+            begins.is_some_and(|begins| section.get_sourcemap().is_none_or(|map| adds_up(map, begins)))
+        }),
+        DecodedMap::Regular(map) => map.tokens().all(|token| moved(token.get_dst()).is_some()),
+        DecodedMap::Hermes(map) => map.tokens().all(|token| moved(token.get_dst()).is_some()),
+    }
 }
 
 /// How many names at the end of two paths are equal.
@@ -263,8 +280,36 @@ mod tests {
         let message = |path: &Path| SourceMaps::load(path.to_str().unwrap()).unwrap_err().to_string();
         assert!(message(folder.path()).contains("holds no source map"));
         assert!(message(&path).contains("main.js.map: "));
-        std::fs::write(&path, "{\"version\":3}").unwrap();
         std::fs::write(&path, "<html>").unwrap();
         assert!(message(folder.path()).contains("main.js.map: not a source map: "));
+    }
+
+    #[test]
+    fn sections_lie_where_they_may() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("main.js.map");
+        let section = |line: u32, column: u32, map: &str| {
+            format!(r#"{{"version":3,"sections":[{{"offset":{{"line":{line},"column":{column}}},"map":{map}}}]}}"#)
+        };
+        let leaf = |mappings: &str| format!(r#"{{"version":3,"sources":["a.ts"],"names":[],"mappings":"{mappings}"}}"#);
+        let source = |map: String, line: u32, column: u32| -> Result<Option<String>, String> {
+            std::fs::write(&path, map).unwrap();
+            let maps = SourceMaps::load(path.to_str().unwrap()).map_err(|error| error.to_string())?;
+            Ok(maps.resolve(&frame("f", "main.js", line, column)).map(|frame| frame.script))
+        };
+        let found = Ok(Some("a.ts".to_owned()));
+        assert_eq!(source(section(2, 5, &leaf("AAAA")), 3, 6), found);
+        assert_eq!(source(section(2, 5, &section(4, 1, &leaf("AAAA"))), 7, 7), found);
+        assert_eq!(source(section(u32::MAX, 0, &leaf("AAAA")), u32::MAX, 1), Ok(None));
+        // `J` steps back by four columns, before the first.
+        let wrong = [
+            section(0, 5, &leaf("JAAA")),
+            section(u32::MAX, 0, &leaf(";AAAA")),
+            section(1, 0, &section(u32::MAX, 0, &leaf("AAAA"))),
+        ];
+        for map in wrong {
+            let message = source(map, 1, 1).unwrap_err();
+            assert!(message.contains("a section's line or column is out of range"), "{message}");
+        }
     }
 }

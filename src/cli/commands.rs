@@ -117,6 +117,8 @@ fn analyse(
         let report =
             if why { super::why::report(&series, &options, limits, &progress)? } else { analysis::report(&series, &options) };
         let of_stacks = stack_options.as_ref().map(|options| matched(analysis::report(&series, options), options));
+        // The process ends soon, and gives all its memory back at once.
+        std::mem::forget(series);
         Ok((matched(report, &options)?, of_stacks.transpose()?))
     })??;
     drop(progress);

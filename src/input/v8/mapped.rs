@@ -3,7 +3,8 @@
 //! Only nodes and strings are looked at, some 40 % of the bytes: the strings are found from the end of the file. Whatever is
 //! not as V8 writes it makes this way give up, and the file is read front to back.
 
-use std::sync::Mutex;
+use std::borrow::Cow;
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 
 use super::document::{KEY_MAX, header};
@@ -16,7 +17,6 @@ use crate::input::Want;
 use crate::input::text::Text;
 use crate::scan::Kernel;
 use crate::snapshot::Snapshot;
-use crate::stacks::OfStacks;
 
 /// Bytes at the beginning among which the nodes must begin.
 const PREFIX_MAX: usize = 1 << 20;
@@ -27,23 +27,26 @@ const WALKED_MAX: usize = 16 << 20;
 /// Reads the snapshot; None if anything is out of the ordinary.
 pub(super) fn read(map: &[u8], kernel: Kernel, want: Want<'_>, progress: &AtomicU64) -> Option<Snapshot> {
     let (header, nodes_start) = prefix(map, kernel, want)?;
-    let index = Mutex::new(None);
     let names_max = map.len() as u64 / 3 + 1;
     let dense = names_max.min(header.node_count.saturating_mul(4).max(1 << 16));
-    let before = if want.of_stacks == OfStacks::Whole { None } else { strings_start(map, nodes_start) };
-    let traced = before.and_then(|start| traced(&map[..start], nodes_start, &header, kernel));
-    let alike = traced.as_ref().and_then(|traced| traced.traces.alike());
-    let tally = || Tally::new(&header, dense, want.identify).with_alike(alike.as_ref());
+    // What is found behind the nodes; stacks are read by whichever worker needs them first, while another looks at the strings.
+    let (start, index, stacks) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+    let start = || *start.get_or_init(|| strings_start(map, nodes_start));
+    let stacks = || {
+        stacks.get_or_init(|| {
+            let traced = header.trace_fields.as_ref().and_then(|_| traced(&map[..start()?], nodes_start, &header, kernel));
+            let alike = traced.as_ref().and_then(|traced| traced.traces.alike());
+            (traced, alike)
+        })
+    };
+    let tally = || Tally::new(&header, dense, want.identify).with_alike(stacks().1.as_ref());
+    let index = || index.get_or_init(|| start().and_then(|start| Some((start, Index::new(map, start, kernel)?))));
     let parallel = nodes::read_parallel(map, nodes_start, &header, kernel, &tally, progress, || {
-        let start = before.or_else(|| strings_start(map, nodes_start));
-        let found = start.and_then(|start| Some((start, Index::new(map, start, kernel)?)));
-        if let Ok(mut index) = index.lock() {
-            *index = found;
-        }
+        index();
     })?;
-    let (strings_start, index) = index.into_inner().ok()??;
+    let (strings_start, index) = index().as_ref()?;
     let name_max = parallel.sinks.iter().map(|tally| tally.name_max).max()?;
-    let traces = between(map, (parallel.end, strings_start), traced, &header, kernel)?;
+    let traces = between(map, (parallel.end, *strings_start), stacks().0.as_ref(), &header, kernel)?;
     let name_max = traces.name_max.map_or(name_max, |(of_functions, _)| of_functions.max(name_max));
     if u64::from(name_max) >= index.count || !closes(&map[index.end + 1..]) {
         return None;
@@ -93,25 +96,25 @@ pub(super) fn strings_start(map: &[u8], from: usize) -> Option<usize> {
 }
 
 /// Looks at what lies between the bracket that ends the nodes and the text of the strings; None if that is not what should.
-fn between(
+fn between<'t>(
     map: &[u8],
     (nodes_end, strings_start): (usize, usize),
-    known: Option<Traced>,
+    known: Option<&'t Traced>,
     header: &Header,
     kernel: Kernel,
-) -> Option<Traces> {
+) -> Option<Cow<'t, Traces>> {
     let skipped = strings_start.checked_sub(nodes_end)?;
     if skipped <= WALKED_MAX {
         let traces = walk(&map[nodes_end + 1..strings_start], header, kernel)?;
-        return known.is_none_or(|known| known.traces.says_the_same(&traces)).then_some(traces);
+        return known.is_none_or(|known| known.traces.says_the_same(&traces)).then_some(Cow::Owned(traces));
     }
     if header.trace_fields.is_none() {
-        return (skipped <= edges_max(header)).then(Traces::default);
+        return (skipped <= edges_max(header)).then(Cow::default);
     }
-    let Traced { comma, traces, walked } = known.or_else(|| traced(&map[..strings_start], nodes_end, header, kernel))?;
-    let edges = map.get(nodes_end + 1..comma)?;
+    let known = known?;
+    let edges = map.get(nodes_end + 1..known.comma)?;
     let framed = edges.trim_ascii_start().starts_with(b",") && edges.trim_ascii_end().ends_with(b"]");
-    (framed && skipped - walked <= edges_max(header)).then_some(traces)
+    (framed && skipped - known.walked <= edges_max(header)).then_some(Cow::Borrowed(&known.traces))
 }
 
 /// The sections of allocation stacks.

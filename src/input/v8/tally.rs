@@ -209,7 +209,13 @@ impl<'a> Tally<'a> {
         if let Some(ids) = self.ids {
             self.leave_out(ids, records)?;
         }
-        let overflow = if records.trace.is_empty() { self.count::<false>(records) } else { self.count::<true>(records) }?;
+        let overflow = if records.trace.is_empty() {
+            self.count::<false>(records)?
+        } else {
+            let overflow = self.count::<true>(records)?;
+            self.branch_out(records);
+            overflow
+        };
         let mut odd_id_max = 0;
         for &id in &records.id {
             odd_id_max = odd_id_max.max(if id & 1 == 1 { id } else { 0 });
@@ -242,12 +248,10 @@ impl<'a> Tally<'a> {
         Ok(())
     }
 
-    /// Finds the slot of each record and adds the record to it; true if the sum of sizes passes 2^64.
+    /// Finds the slot of each record and, unless trace nodes are to tell slots apart, adds the record to it; true if the sum of sizes
+    /// passes 2^64.
     fn count<const TRACED: bool>(&mut self, records: &Records) -> Result<bool, Fault> {
         self.slot_of.resize(records.len(), 0);
-        if TRACED {
-            self.unsettled.resize(self.slots.len(), Moved::default());
-        }
         let (mut name_max, mut size_sum, mut overflow) = (self.name_max, self.self_size, false);
         let fields = records.kind.iter().zip(&records.name).zip(&records.self_size).zip(&records.detached);
         for (i, (((&kind, &name), &self_size), &detached)) in fields.enumerate() {
@@ -260,16 +264,7 @@ impl<'a> Tally<'a> {
             if self.slots[slot as usize].tag != tag {
                 slot = self.find(head, tag, name & rule.mask);
             }
-            if TRACED {
-                let trace = records.trace[i];
-                let trace = self.alike.and_then(|alike| alike.get(trace)).unwrap_or(trace);
-                if trace != 0 {
-                    slot = self.traced.get(slot, trace).unwrap_or_else(|| self.branch(slot, trace));
-                }
-                let sums = &mut self.unsettled[slot as usize];
-                sums.count += 1;
-                sums.size = sums.size.wrapping_add(self_size);
-            } else {
+            if !TRACED {
                 let found = &mut self.slots[slot as usize];
                 found.count += 1;
                 found.self_size = found.self_size.wrapping_add(self_size);
@@ -283,6 +278,24 @@ impl<'a> Tally<'a> {
         self.self_size = size_sum;
         self.nodes += records.len() as u64;
         Ok(overflow)
+    }
+
+    /// Gives each record the slot of its trace node, and adds the record to it.
+    fn branch_out(&mut self, records: &mut Records) {
+        if let Some(alike) = self.alike {
+            records.trace.iter_mut().for_each(|trace| *trace = alike.get(*trace).unwrap_or(*trace));
+        }
+        self.unsettled.resize(self.slots.len(), Moved::default());
+        for (i, (&trace, &self_size)) in records.trace.iter().zip(&records.self_size).enumerate() {
+            let mut slot = self.slot_of[i];
+            if trace != 0 {
+                slot = self.traced.get(slot, trace).unwrap_or_else(|| self.branch(slot, trace));
+                self.slot_of[i] = slot;
+            }
+            let sums = &mut self.unsettled[slot as usize];
+            sums.count += 1;
+            sums.size = sums.size.wrapping_add(self_size);
+        }
     }
 
     fn push(&mut self, slot: Slot) {

@@ -44,11 +44,10 @@ impl Traced {
     #[inline(always)]
     pub(super) fn get(&self, slot: u32, trace: u32) -> Option<u32> {
         if let Some(line) = self.lines.get(trace as usize) {
-            // All at once, without a branch for each.
-            let equal = |i: usize| u32::from(line.of[i] == slot) << i;
-            let found = (0..IN_LINE).fold(0, |found, i| found | equal(i));
-            if found != 0 {
-                return Some(line.pairs[found.trailing_zeros() as usize % IN_LINE]);
+            // All at once, without a branch for each; at most one is equal.
+            let pair = line.of.iter().zip(&line.pairs).fold(0, |pair, (&of, &of_pair)| pair | if of == slot { of_pair } else { 0 });
+            if pair != 0 {
+                return Some(pair);
             }
         }
         self.in_table(slot, trace)

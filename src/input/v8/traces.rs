@@ -38,7 +38,7 @@ struct TraceNode {
 const NONE: u32 = u32::MAX;
 
 /// What a file says about allocation stacks.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Traces {
     functions: Option<Vec<Function>>,
     tree: Vec<TraceNode>,
