@@ -281,27 +281,21 @@ impl<'a> Tally<'a> {
     }
 
     /// Gives each record the slot of its trace node, and adds the record to it.
-    fn branch_out(&mut self, records: &mut Records) {
-        if let Some(alike) = self.alike {
-            records.trace.iter_mut().for_each(|trace| *trace = alike.get(*trace).unwrap_or(*trace));
+    fn branch_out(&mut self, records: &Records) {
+        let mut found = 0;
+        while found < records.len() {
+            found += self.traced.slots(&records.trace[found..], &mut self.slot_of[found..]);
+            if found < records.len() {
+                self.slot_of[found] = self.branch(self.slot_of[found], records.trace[found]);
+                found += 1;
+            }
         }
         self.unsettled.resize(self.slots.len(), Moved::default());
-        for (i, (&trace, &self_size)) in records.trace.iter().zip(&records.self_size).enumerate() {
-            let mut slot = self.slot_of[i];
-            if trace != 0 {
-                slot = self.traced.get(slot, trace).unwrap_or_else(|| self.branch(slot, trace));
-                self.slot_of[i] = slot;
-            }
-            let sums = &mut self.unsettled[slot as usize];
+        let unsettled = &mut self.unsettled[..];
+        for (&slot, &self_size) in self.slot_of.iter().zip(&records.self_size) {
+            let sums = &mut unsettled[slot as usize];
             sums.count += 1;
             sums.size = sums.size.wrapping_add(self_size);
-        }
-    }
-
-    fn push(&mut self, slot: Slot) {
-        self.slots.push(slot);
-        if !self.unsettled.is_empty() {
-            self.unsettled.push(Moved::default());
         }
     }
 
@@ -313,15 +307,23 @@ impl<'a> Tally<'a> {
         }
     }
 
-    /// A new slot for what a trace node allocated of another slot's kind and name.
+    /// A slot for what a trace node allocated of another slot's kind and name: that of the trace node that stands for it, or a new one.
     #[cold]
     #[inline(never)]
     fn branch(&mut self, slot: u32, trace: u32) -> u32 {
-        let new = u32::try_from(self.slots.len()).unwrap_or(0);
-        let Slot { tag, name, .. } = self.slots[slot as usize];
-        self.push(Slot::new(tag, slot, name, trace));
-        self.traced.insert(slot, trace, new);
-        new
+        let first = self.alike.and_then(|alike| alike.get(trace)).unwrap_or(trace);
+        let known = if first == trace { None } else { self.traced.get(slot, first) };
+        let of_pair = known.unwrap_or_else(|| {
+            let new = u32::try_from(self.slots.len()).unwrap_or(0);
+            let Slot { tag, name, .. } = self.slots[slot as usize];
+            self.slots.push(Slot::new(tag, slot, name, first));
+            if first != trace {
+                self.traced.insert(slot, first, new);
+            }
+            new
+        });
+        self.traced.insert(slot, trace, of_pair);
+        of_pair
     }
 
     /// The slot of a tag whose name's first slot is another's, or that has none yet.
@@ -348,7 +350,7 @@ impl<'a> Tally<'a> {
             slot = found.next;
         }
         let new = u32::try_from(self.slots.len()).unwrap_or(0);
-        self.push(Slot::new(tag, first, name, 0));
+        self.slots.push(Slot::new(tag, first, name, 0));
         if dense {
             self.heads[head] = new;
         } else {

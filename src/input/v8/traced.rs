@@ -40,6 +40,18 @@ impl Traced {
         Self { lines: Vec::new(), lines_max, table: Vec::new(), in_table: 0 }
     }
 
+    /// Replaces slots by those of their pairs with trace nodes, up to the first pair that has none; returns how many. A slot without a
+    /// trace node (0) stays.
+    pub(super) fn slots(&self, traces: &[u32], slots: &mut [u32]) -> usize {
+        for (i, (&trace, slot)) in traces.iter().zip(&mut *slots).enumerate() {
+            if trace != 0 {
+                let Some(of_pair) = self.get(*slot, trace) else { return i };
+                *slot = of_pair;
+            }
+        }
+        traces.len()
+    }
+
     /// The slot of a pair, if it has one.
     #[inline(always)]
     pub(super) fn get(&self, slot: u32, trace: u32) -> Option<u32> {
