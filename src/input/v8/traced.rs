@@ -57,7 +57,8 @@ impl Traced {
     pub(super) fn get(&self, slot: u32, trace: u32) -> Option<u32> {
         if let Some(line) = self.lines.get(trace as usize) {
             // All at once, without a branch for each; at most one is equal.
-            let pair = line.of.iter().zip(&line.pairs).fold(0, |pair, (&of, &of_pair)| pair | if of == slot { of_pair } else { 0 });
+            let pair =
+                line.of.iter().zip(&line.pairs).fold(0, |pair, (&of, &of_pair)| pair | if of == slot { of_pair } else { 0 });
             if pair != 0 {
                 return Some(pair);
             }
