@@ -12,7 +12,8 @@ use core::arch::x86_64::{
 
 use super::block::Vector;
 use super::line::{self, Digits, Line};
-use super::numbers::{Count, Layout, NumberState, Record, Records, Stop, decode_exact, two_digits};
+use super::numbers::{Count, EdgeLayout, Edges, Layout, NumberState, Record, Records, Stop, decode_exact, two_digits};
+use super::portable::edge;
 use super::strings::{StringMasks, StringState};
 
 /// Proof that the processor has what these kernels use.
@@ -51,6 +52,11 @@ impl Token {
     pub(super) fn decode(self, text: &[u8], ends: &[u32], layout: &Layout, records: &mut Records) {
         // SAFETY: see count.
         unsafe { decode(text, ends, layout, records) }
+    }
+
+    pub(super) fn edges(self, text: &[u8], ends: &[u32], layout: &EdgeLayout, edges: &mut Edges) {
+        // SAFETY: see count.
+        unsafe { self::edges(text, ends, layout, edges) }
     }
 
     pub(super) fn column(self, text: &[u8], ends: &[u32], (fields, position): (usize, usize), values: &mut Vec<u32>) -> bool {
@@ -164,12 +170,6 @@ unsafe fn decode(text: &[u8], ends: &[u32], layout: &Layout, records: &mut Recor
             // SAFETY: see above.
             unsafe { decode_layout(text, ends, layout, records) }
         }
-        // Edges: the target in the place of the id.
-        Layout { fields: 3, kind: 0, name: 1, id: 2, self_size: 0, detachedness: 0, trace: None } => {
-            let layout = Layout { fields: 3, kind: 0, name: 1, id: 2, self_size: 0, detachedness: 0, trace: None };
-            // SAFETY: see above.
-            unsafe { decode_layout(text, ends, layout, records) }
-        }
         // SAFETY: see above.
         other => unsafe { decode_layout(text, ends, other, records) },
     }
@@ -214,6 +214,87 @@ unsafe fn decode_layout(text: &[u8], ends: &[u32], layout: Layout, records: &mut
         };
         columns.set(place, Some(record));
     }
+}
+
+/// See [`Kernel::edges`](super::Kernel::edges).
+///
+/// # Safety
+/// AVX2 must be present.
+#[target_feature(enable = "avx2,bmi1,lzcnt,popcnt")]
+unsafe fn edges(text: &[u8], ends: &[u32], layout: &EdgeLayout, edges: &mut Edges) {
+    assert!(within(text, ends), "ends within the text");
+    // That of V8 as constants.
+    if *layout == EdgeLayout::V8 {
+        // SAFETY: AVX2 is present and all ends are in range, here and below.
+        unsafe { edges_of_layout(text, ends, EdgeLayout::V8, edges) }
+    } else {
+        // SAFETY: see above.
+        unsafe { edges_of_layout(text, ends, *layout, edges) }
+    }
+}
+
+/// Name and target of two edges at once.
+///
+/// # Safety
+/// AVX2 must be present, and every end at least [`super::MARGIN`] and at most the length of the text.
+#[inline(always)]
+unsafe fn edges_of_layout(text: &[u8], ends: &[u32], layout: EdgeLayout, edges: &mut Edges) {
+    let EdgeLayout { fields, kind, name_or_index, to_node } = layout;
+    let records = ends.len() / fields;
+    let kinds = edges.kind[..records].chunks_exact_mut(2);
+    let names = edges.name_or_index[..records].chunks_exact_mut(2);
+    let targets = edges.to_node[..records].chunks_exact_mut(2);
+    let mut overflow = false;
+    for (((ends, kinds), names), targets) in ends.chunks_exact(2 * fields).zip(kinds).zip(names).zip(targets) {
+        let end = |edge: usize, position: usize| ends[edge * fields + position] as usize;
+        let target_ends = [end(0, to_node), end(1, to_node)];
+        // SAFETY: every end is at least 16 and within the text, so all loads lie in it.
+        let (first, second, other, kind_bytes, before) = unsafe {
+            let (first, second, other) = four_numbers(_mm256_set_epi64x(
+                eight_before(text, target_ends[1]),
+                eight_before(text, end(1, name_or_index)),
+                eight_before(text, target_ends[0]),
+                eight_before(text, end(0, name_or_index)),
+            ));
+            let kind_bytes = [four_before(text, end(0, kind)), four_before(text, end(1, kind))];
+            (first, second, other, kind_bytes, target_ends.map(|end| *text.get_unchecked(end - 9)))
+        };
+        let [name_0, target_0, name_1, target_1] = other.to_le_bytes();
+        // A lane of eight digits may hold the end of a longer number.
+        let is_short = |other: u8, before: u8| (other != 0) | !before.is_ascii_digit();
+        let targets_are_short = is_short(target_0, before[0]) & is_short(target_1, before[1]);
+        let one_digit = |[_, _, tens, _]: [u8; 4]| !tens.is_ascii_digit();
+        if targets_are_short & (name_0 != 0) & (name_1 != 0) & one_digit(kind_bytes[0]) & one_digit(kind_bytes[1]) {
+            kinds.copy_from_slice(&kind_bytes.map(|[_, _, _, ones]| u32::from(ones - b'0')));
+            #[expect(clippy::cast_possible_truncation, reason = "the low halves are meant")]
+            names.copy_from_slice(&[first as u32, second as u32]);
+            targets.copy_from_slice(&[first >> 32, second >> 32]);
+        } else {
+            overflow |= !long_edges(text, ends, &layout, (kinds, names, targets));
+        }
+    }
+    edges.overflow = overflow;
+    if records % 2 == 1 {
+        edges.set(records - 1, edge(text, &ends[(records - 1) * fields..], &layout));
+    }
+}
+
+/// Two edges with long numbers; false if a field does not fit.
+#[inline(never)]
+fn long_edges(
+    text: &[u8],
+    ends: &[u32],
+    layout: &EdgeLayout,
+    (kinds, names, targets): (&mut [u32], &mut [u32], &mut [u64]),
+) -> bool {
+    let mut fits = true;
+    for (place, ends) in ends.chunks_exact(layout.fields).enumerate() {
+        match edge(text, ends, layout) {
+            Some(edge) => (kinds[place], names[place], targets[place]) = (edge.kind, edge.name_or_index, edge.to_node),
+            None => fits = false,
+        }
+    }
+    fits
 }
 
 /// The four bytes before `end`.

@@ -28,7 +28,7 @@ mod portable;
 mod sse2;
 
 pub use line::Line;
-pub use numbers::{Count, Layout, NumberState, Records, Stop};
+pub use numbers::{Count, EdgeLayout, Edges, Layout, NumberState, Records, Stop};
 pub use strings::{StringMasks, StringState};
 
 pub use numbers::{exact as number_before, small as small_number_before};
@@ -143,6 +143,19 @@ impl Kernel {
         if let Some(trace) = layout.trace {
             records.overflow |= !dispatch!(self, column(text, ends, (layout.fields, trace), &mut records.trace));
         }
+    }
+
+    /// Decodes the edges whose numbers end at `ends` (a multiple of the number of fields) into `edges`.
+    ///
+    /// # Panics
+    /// See [`Kernel::decode`].
+    pub fn edges(self, text: &[u8], ends: &[u32], layout: &EdgeLayout, edges: &mut Edges) {
+        assert!(ends.len().is_multiple_of(layout.fields), "whole records");
+        assert!(layout.positions().iter().all(|&field| field < layout.fields), "fields within the record");
+        let margin = ends.first().is_none_or(|&first| first as usize >= MARGIN);
+        assert!(margin && ends.last().is_none_or(|&last| last as usize <= text.len()), "a margin before the first number");
+        edges.resize(ends.len() / layout.fields);
+        dispatch!(self, edges(text, ends, layout, edges));
     }
 
     /// Appends one entry per 64 bytes of `text` to `masks`: where strings open and close. Stops at the first byte that cannot

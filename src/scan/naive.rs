@@ -1,6 +1,6 @@
 //! The kernels' meaning, one byte at a time: what the tests compare with.
 
-use super::numbers::{Count, Layout, NumberState, Records};
+use super::numbers::{Count, EdgeLayout, Edges, Layout, NumberState, Records};
 
 /// See [`Kernel::count`](super::Kernel::count).
 #[must_use]
@@ -60,6 +60,14 @@ pub fn decode(text: &[u8], ends: &[u32], layout: &Layout, records: &mut Records)
         let value = super::numbers::exact(text, *end as usize).and_then(|value| u32::try_from(value).ok());
         records.overflow |= value.is_none();
         records.trace.push(value.unwrap_or(0));
+    }
+}
+
+/// See [`Kernel::edges`](super::Kernel::edges).
+pub fn edges(text: &[u8], ends: &[u32], layout: &EdgeLayout, edges: &mut Edges) {
+    edges.resize(ends.len() / layout.fields);
+    for (place, ends) in ends.chunks_exact(layout.fields).enumerate() {
+        edges.set(place, super::numbers::Edge::exact(text, ends, layout));
     }
 }
 

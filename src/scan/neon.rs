@@ -7,7 +7,7 @@ use core::arch::aarch64::{
 };
 
 use super::block::{Vector, entry_points};
-pub(super) use super::portable::{column, decode, line};
+pub(super) use super::portable::{column, decode, edges, line};
 
 /// The weight of each byte's bit within its half of the mask.
 const WEIGHT: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128];

@@ -301,6 +301,96 @@ impl Columns<'_> {
     }
 }
 
+/// Where the fields of an edge stand in a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EdgeLayout {
+    /// Numbers in a record.
+    pub fields: usize,
+    /// Position of the edge type.
+    pub kind: usize,
+    /// Position of the name's string index, or of the index.
+    pub name_or_index: usize,
+    /// Position of the target.
+    pub to_node: usize,
+}
+
+impl EdgeLayout {
+    /// As V8 writes them.
+    pub(super) const V8: Self = Self { fields: 3, kind: 0, name_or_index: 1, to_node: 2 };
+
+    /// The positions that decoding reads.
+    #[must_use]
+    pub fn positions(&self) -> [usize; 3] {
+        [self.kind, self.name_or_index, self.to_node]
+    }
+}
+
+/// Decoded fields of consecutive edges, a column each. Numbers that do not fit their column make `overflow` true.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Edges {
+    /// Edge types.
+    pub kind: Vec<u32>,
+    /// String indexes of the names, or indexes.
+    pub name_or_index: Vec<u32>,
+    /// Targets, as numbers of a field of the nodes.
+    pub to_node: Vec<u64>,
+    /// A field did not fit its column.
+    pub overflow: bool,
+}
+
+impl Edges {
+    /// Number of edges.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.to_node.len()
+    }
+
+    /// True if there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.to_node.is_empty()
+    }
+
+    /// Makes the columns `edges` long; what stands in them is overwritten.
+    pub(super) fn resize(&mut self, edges: usize) {
+        self.kind.resize(edges, 0);
+        self.name_or_index.resize(edges, 0);
+        self.to_node.resize(edges, 0);
+        self.overflow = false;
+    }
+
+    /// Writes an edge; None stands for one with a field that does not fit.
+    #[inline(always)]
+    pub(super) fn set(&mut self, place: usize, edge: Option<Edge>) {
+        let Some(Edge { kind, name_or_index, to_node }) = edge else {
+            self.overflow = true;
+            return;
+        };
+        self.kind[place] = kind;
+        self.name_or_index[place] = name_or_index;
+        self.to_node[place] = to_node;
+    }
+}
+
+/// The fields of one edge.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Edge {
+    pub(super) kind: u32,
+    pub(super) name_or_index: u32,
+    pub(super) to_node: u64,
+}
+
+impl Edge {
+    /// Decodes an edge the exact way; None if a field does not fit.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn exact(text: &[u8], ends: &[u32], layout: &EdgeLayout) -> Option<Self> {
+        let field = |position: usize| exact(text, ends[position] as usize);
+        let small = |position: usize| field(position).and_then(|n| u32::try_from(n).ok());
+        Some(Self { kind: small(layout.kind)?, name_or_index: small(layout.name_or_index)?, to_node: field(layout.to_node)? })
+    }
+}
+
 /// The fields of one record.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Record {

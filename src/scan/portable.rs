@@ -3,7 +3,7 @@
 
 use super::block::{Vector, entry_points};
 use super::line::{self, Digits, Line, ONES, word};
-use super::numbers::{Layout, Record, Records, decode_exact, two_digits};
+use super::numbers::{Edge, EdgeLayout, Edges, Layout, Record, Records, decode_exact, two_digits};
 
 /// Eight bytes in a general register.
 #[derive(Clone, Copy)]
@@ -114,6 +114,25 @@ pub(super) fn decode(text: &[u8], ends: &[u32], layout: &Layout, records: &mut R
             _ => decode_exact(text, ends, layout),
         };
         columns.set(place, record);
+    }
+}
+
+/// See [`Kernel::edges`](super::Kernel::edges).
+pub(super) fn edges(text: &[u8], ends: &[u32], layout: &EdgeLayout, edges: &mut Edges) {
+    for (place, ends) in ends.chunks_exact(layout.fields).enumerate() {
+        edges.set(place, edge(text, ends, layout));
+    }
+}
+
+/// One edge; None if a field does not fit.
+#[inline(always)]
+pub(super) fn edge(text: &[u8], ends: &[u32], layout: &EdgeLayout) -> Option<Edge> {
+    let end = |position: usize| ends[position] as usize;
+    let kind_end = end(layout.kind);
+    let (kind, kind_is_short) = two_digits([0, text[kind_end - 3], text[kind_end - 2], text[kind_end - 1]]);
+    match (kind_is_short, eight_digits(text, end(layout.name_or_index)), sixteen_digits(text, end(layout.to_node))) {
+        (true, Some(name_or_index), Some(to_node)) => Some(Edge { kind, name_or_index, to_node }),
+        _ => Edge::exact(text, ends, layout),
     }
 }
 

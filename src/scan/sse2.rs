@@ -6,7 +6,7 @@ use core::arch::x86_64::{
 };
 
 use super::block::{Vector, entry_points};
-pub(super) use super::portable::{column, decode, line};
+pub(super) use super::portable::{column, decode, edges, line};
 
 impl Vector for __m128i {
     const BYTES: usize = 16;

@@ -111,6 +111,63 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn edges_decode_as_written(
+        rows in prop::collection::vec((
+            prop_oneof![9 => 0_u32..7, 1 => any::<u32>()],
+            prop_oneof![9 => 0_u32..5_000_000, 1 => any::<u32>()],
+            prop_oneof![9 => 0_u64..300_000_000, 2 => 0_u64..40_000_000_000, 1 => any::<u64>()],
+        ), 0..40),
+        other_order: bool,
+        separator in prop_oneof![Just(","), Just("\n,"), Just(" ,\t")],
+    ) {
+        let mut text = " ".repeat(MARGIN);
+        for (i, (kind, name, to)) in rows.iter().enumerate() {
+            if i > 0 { text.push_str(separator); }
+            text.push_str(&if other_order { format!("{to},9,{name}{separator}{kind}") } else { format!("{kind}{separator}{name},{to}") });
+        }
+        text.push(']');
+        let (ends, _, _) = naive::ends(&text.as_bytes()[MARGIN..]);
+        let ends: Vec<u32> = ends.iter().map(|e| e + u32::try_from(MARGIN).unwrap()).collect();
+        let layout = EdgeLayout { fields: 4, kind: 3, name_or_index: 2, to_node: 0 };
+        let layout = if other_order { layout } else { EdgeLayout { fields: 3, kind: 0, name_or_index: 1, to_node: 2 } };
+        let expected = Edges {
+            kind: rows.iter().map(|row| row.0).collect(),
+            name_or_index: rows.iter().map(|row| row.1).collect(),
+            to_node: rows.iter().map(|row| row.2).collect(),
+            overflow: false,
+        };
+        for (name, kernel) in Kernel::all() {
+            let mut edges = Edges::default();
+            kernel.edges(text.as_bytes(), &ends, &layout, &mut edges);
+            prop_assert_eq!(&edges, &expected, "{}", name);
+        }
+    }
+}
+
+#[test]
+fn edges_that_do_not_fit_are_reported() {
+    for (edge, overflow) in [
+        ("1,2,18446744073709551616", true),
+        ("1,4294967296,7", true),
+        ("4294967296,2,7", true),
+        ("4294967295,4294967295,18446744073709551615", false),
+    ] {
+        let text = format!("{}1,2,7,{edge},1,2,7]", " ".repeat(MARGIN));
+        let (ends, _, _) = naive::ends(&text.as_bytes()[MARGIN..]);
+        let ends: Vec<u32> = ends.iter().map(|e| e + 16).collect();
+        let mut expected = Edges::default();
+        naive::edges(text.as_bytes(), &ends, &EdgeLayout::V8, &mut expected);
+        assert_eq!(expected.overflow, overflow, "{edge}");
+        for (name, kernel) in Kernel::all() {
+            let mut edges = Edges::default();
+            kernel.edges(text.as_bytes(), &ends, &EdgeLayout::V8, &mut edges);
+            assert_eq!(edges.overflow, overflow, "{name} {edge}");
+        }
+    }
+}
+
 #[test]
 fn numbers_that_do_not_fit_are_reported() {
     for (record, overflow) in

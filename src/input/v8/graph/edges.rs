@@ -7,13 +7,13 @@ use super::columns::{EdgeColumns, EdgeSlices};
 use crate::graph::{Bits, EdgeKind, Ephemeron, Graph, ordinal};
 use crate::input::v8::header::{EdgeFields, Header};
 use crate::input::v8::records::{Batch, Crew, Fault, Sink};
-use crate::scan::{Kernel, Layout, Records, number_before};
+use crate::scan::{EdgeLayout, Edges, Kernel, number_before};
 
 /// Writes edges into columns.
 pub(super) struct EdgeSink<'c> {
     rule: EdgeRule<'c>,
     kernel: Kernel,
-    records: Records,
+    records: Edges,
     /// Where the next edges go.
     slices: EdgeSlices<'c>,
     /// Highest string index among the names, and at or behind which byte.
@@ -69,10 +69,9 @@ impl<'c> EdgeRule<'c> {
         Self { marks: Some(marks), ..self }
     }
 
-    /// The decoder reads ids up to 16 digits fast, and names up to eight: that is what edges need.
-    fn layout(&self) -> Layout {
+    fn layout(&self) -> EdgeLayout {
         let EdgeFields { fields, kind, name_or_index, to_node, .. } = *self.fields;
-        Layout { fields, kind, name: name_or_index, id: to_node, self_size: kind, detachedness: kind, trace: None }
+        EdgeLayout { fields, kind, name_or_index, to_node }
     }
 
     /// Finds out what is wrong with a batch.
@@ -125,31 +124,34 @@ impl<'c> EdgeRule<'c> {
 
 impl<'c> EdgeSink<'c> {
     pub(super) fn new(rule: EdgeRule<'c>, kernel: Kernel, slices: EdgeSlices<'c>) -> Self {
-        Self { rule, kernel, records: Records::default(), slices, name_max: (0, 0), noted: Vec::new() }
+        Self { rule, kernel, records: Edges::default(), slices, name_max: (0, 0), noted: Vec::new() }
     }
 
     fn write(&mut self, batch: &Batch<'_>, out: &mut EdgeSlices<'_>) -> Result<(), Wrong> {
         let divide = Divisor::new(self.rule.header.layout.fields as u64);
         let (nodes, kinds) = (self.rule.header.node_count, self.rule.fields.kinds.len());
-        let (mut name_max, mut wrong) = (self.name_max.0, false);
-        let records = self.records.kind.iter().zip(&self.records.name).zip(&self.records.id);
-        let columns = out.kind.iter_mut().zip(out.to_node.iter_mut());
-        for (((&kind, &name), &to), (out_kind, out_to)) in records.zip(columns) {
-            let number = (kind & 0xff) as usize;
-            wrong |= kind as usize >= kinds;
-            let kind = self.rule.kinds[number];
+        // One column after the other: each loop is short.
+        let mut wrong = false;
+        for (&number, out_kind) in self.records.kind.iter().zip(&mut *out.kind) {
+            wrong |= number as usize >= kinds;
+            *out_kind = self.rule.kinds[(number & 0xff) as usize] as u8;
+        }
+        for (&to, out_to) in self.records.to_node.iter().zip(&mut *out.to_node) {
             let ordinal = divide.quotient(to);
-            wrong |= ordinal >= nodes || divide.product(ordinal) != to;
-            name_max = name_max.max(if kind.numbered() { 0 } else { name });
-            *out_kind = kind as u8;
+            wrong |= (ordinal >= nodes) | (divide.product(ordinal) != to);
             *out_to = crate::graph::halves(ordinal).0;
+        }
+        let mut name_max = self.name_max.0;
+        for (&kind, &name) in out.kind.iter().zip(&self.records.name_or_index) {
+            let numbered = (kind == EdgeKind::Element as u8) | (kind == EdgeKind::Hidden as u8);
+            name_max = name_max.max(if numbered { 0 } else { name });
         }
         if name_max > self.name_max.0 {
             self.name_max = (name_max, batch.offset(0));
         }
         match self.rule.marks {
             Some(marks) => self.note(marks, out),
-            None => out.name.copy_from_slice(&self.records.name),
+            None => out.name.copy_from_slice(&self.records.name_or_index),
         }
         if batch.signed {
             self.signs(batch, out)?;
@@ -159,14 +161,19 @@ impl<'c> EdgeSink<'c> {
 
     /// Notes what names tell.
     fn note(&mut self, marks: &Marks, out: &mut EdgeSlices<'_>) {
-        for (place, (kind, &name)) in out.kind.iter_mut().zip(&self.records.name).enumerate() {
-            if *kind != EdgeKind::Internal as u8 {
-                continue;
-            }
-            if Some(name) == marks.elements {
-                *kind |= Graph::ELEMENTS;
-            } else if marks.range.contains(&name) && marks.ephemerons.has(name) {
-                self.noted.push((ordinal(out.from + place), name));
+        const INTERNAL: u8 = EdgeKind::Internal as u8;
+        let names = &self.records.name_or_index;
+        // Few batches speak of WeakMap entries: that is found out without a branch an edge.
+        let (first, last) = (*marks.range.start(), *marks.range.end());
+        let may_be = |(&kind, &name): (&u8, &u32)| (kind == INTERNAL) & (name >= first) & (name <= last);
+        if out.kind.iter().zip(names).fold(false, |any, edge| any | may_be(edge)) {
+            let edges = (out.from..).zip(out.kind.iter().zip(names));
+            let speaks = edges.filter(|&(_, edge)| may_be(edge) && marks.ephemerons.has(*edge.1));
+            self.noted.extend(speaks.map(|(edge, (_, &name))| (ordinal(edge), name)));
+        }
+        if let Some(elements) = marks.elements {
+            for (kind, &name) in out.kind.iter_mut().zip(names) {
+                *kind |= if (*kind == INTERNAL) & (name == elements) { Graph::ELEMENTS } else { 0 };
             }
         }
     }
@@ -197,7 +204,7 @@ impl Sink for EdgeSink<'_> {
     const SIGNED: bool = true;
 
     fn add(&mut self, batch: &Batch<'_>) -> Result<(), Fault> {
-        self.kernel.decode(batch.text, batch.ends, &self.rule.layout(), &mut self.records);
+        self.kernel.edges(batch.text, batch.ends, &self.rule.layout(), &mut self.records);
         if self.records.overflow {
             return Err(self.rule.diagnose(batch));
         }
