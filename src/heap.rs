@@ -13,7 +13,7 @@ use crate::graph::devtools::interfaces::Interfaces;
 use crate::graph::devtools::statistics::Statistics;
 use crate::graph::devtools::strings::{Strings, StringsWant};
 use crate::graph::paths::owners;
-use crate::graph::{Children, Detachedness, Dominators, Graph, Spare, Walked, ordinal, pages, retained_sizes_in};
+use crate::graph::{Detachedness, Dominators, Graph, Room, Spare, Subtrees, Walked, ordinal, pages, retained_sizes_in};
 use crate::grouping::Level;
 use crate::input::Want;
 use crate::snapshot::{Group, Snapshot};
@@ -163,14 +163,15 @@ fn retained(
 ) -> Retained {
     let (dominators, mut spare) = dominators.unwrap_or_else(|| {
         let mut spare = Spare::default();
-        let walked = Walked::new(&graph, &pages(&graph), &mut spare);
+        let room = Room::new(&graph, &mut spare);
+        let walked = Walked::new(&graph, &pages(&graph), room);
         graph.drop_edges(&mut spare);
         (walked.dominators(&mut spare), spare)
     });
     graph.drop_nodes(&mut spare);
-    let mut of_tree = spare.part(2);
+    let mut of_tree = spare.part(3);
     let (retained, tree) =
-        rayon::join(|| retained_sizes_in(&dominators, &graph.self_size, &mut spare), || Children::new(&dominators, &mut of_tree));
+        rayon::join(|| retained_sizes_in(&dominators, &graph.self_size, &mut spare), || Subtrees::new(&dominators, &mut of_tree));
     drop((graph, spare));
     let default = [Level::default_of(snapshot.runtime)];
     let by = if want.by.is_empty() { &default } else { want.by };

@@ -25,7 +25,7 @@ use limit::{Bound, Limited, OverLimit};
 mod advice;
 mod limit;
 
-pub(crate) use advice::{populate, prefer_huge_pages, prefetch};
+pub(crate) use advice::{Ahead, populate, prefer_huge_pages, prefetch};
 
 /// How much a decompressing thread hands over at a time, and how many such blocks there are: scanning is the faster of the two, and
 /// with small blocks the time to wake its thread is a tenth of the whole.

@@ -1,5 +1,7 @@
 //! Sets of ordinals, and large columns.
 
+use crate::source::Ahead;
+
 /// A set of numbers below a bound, a bit each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bits {
@@ -58,15 +60,28 @@ impl Spare {
     /// An empty column with room for so many values: the smallest spare one that is large enough, or a new one.
     #[must_use]
     pub fn take(&mut self, length: usize) -> Vec<u32> {
-        let fits = self.0.iter().enumerate().filter(|(_, column)| column.capacity() >= length);
-        let Some((best, _)) = fits.min_by_key(|(_, column)| column.capacity()) else {
+        self.find(length).unwrap_or_else(|| {
             let column = Vec::with_capacity(length);
             crate::source::populate(&column);
-            return column;
-        };
+            column
+        })
+    }
+
+    /// The same for a column whose memory another thread takes, if it is new.
+    pub(super) fn take_ahead(&mut self, length: usize, ahead: &mut Ahead) -> Vec<u32> {
+        self.find(length).unwrap_or_else(|| {
+            let column = Vec::with_capacity(length);
+            ahead.add(&column, length);
+            column
+        })
+    }
+
+    fn find(&mut self, length: usize) -> Option<Vec<u32>> {
+        let fits = self.0.iter().enumerate().filter(|(_, column)| column.capacity() >= length);
+        let (best, _) = fits.min_by_key(|(_, column)| column.capacity())?;
         let mut column = self.0.swap_remove(best);
         column.clear();
-        column
+        Some(column)
     }
 
     /// The largest columns, for another thread.
@@ -90,6 +105,14 @@ impl Spare {
 pub(crate) fn column<T: Clone>(value: T, length: usize) -> Vec<T> {
     let mut column = reserved(length);
     column.resize(length, value);
+    column
+}
+
+/// A large column of zeros, to be written and read at random: its memory is taken as it is used.
+#[must_use]
+pub(crate) fn zeros(length: usize) -> Vec<u32> {
+    let column = vec![0; length];
+    crate::source::prefer_huge_pages(&column);
     column
 }
 

@@ -7,8 +7,8 @@
 //! address all columns: what is next to each other in the walk is next to each other in memory.
 
 use super::essential::Rule;
-use super::{Bits, Graph, Spare, column, ordinal};
-use crate::source::prefetch;
+use super::{Bits, Graph, Spare, ordinal, zeros};
+use crate::source::{Ahead, prefetch};
 
 /// The dominator tree of a graph. Every node is in it: what nothing leads to hangs off the root.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,8 @@ impl Dominators {
     #[must_use]
     pub fn new(graph: &Graph) -> Self {
         let mut spare = Spare::default();
-        Walked::new(graph, &super::essential::pages(graph), &mut spare).dominators(&mut spare)
+        let room = Room::new(graph, &mut spare);
+        Walked::new(graph, &super::essential::pages(graph), room).dominators(&mut spare)
     }
 
     /// Number of places, which is that of nodes.
@@ -97,32 +98,59 @@ struct Walk<'g> {
     doubtful: Bits,
 }
 
-impl Walked {
-    /// Walks over a graph, which needs no names if its [`pages`](super::pages) are known.
+/// The columns of a walk that has not begun.
+pub struct Room {
+    walked: Walked,
+    ahead: Ahead,
+}
+
+impl Room {
+    /// Room for a walk over a graph.
     #[must_use]
-    pub fn new(graph: &Graph, pages: &[u32], spare: &mut Spare) -> Self {
-        let nodes = graph.kind.len();
+    pub fn new(graph: &Graph, spare: &mut Spare) -> Self {
+        let (nodes, edges) = (graph.kind.len(), graph.to_node.len());
+        let mut ahead = Ahead::default();
         let mut by_number = || {
-            let mut column = spare.take(nodes + 1);
+            let mut column = spare.take_ahead(nodes + 1, &mut ahead);
             column.push(0);
             column
         };
-        let walked = Self {
+        let walked = Walked {
             nodes,
             // The one that is looked up at random, and later written over with another such.
-            number: column(0, nodes + 1),
+            number: zeros(nodes + 1),
             order: by_number(),
             parent: by_number(),
             semi: by_number(),
             crossing: by_number(),
             cross_end: by_number(),
             // What is not written to takes no memory.
-            cross: Vec::with_capacity(graph.to_node.len()),
+            cross: Vec::with_capacity(edges),
             page_last: 1,
             page_rest: Vec::new(),
             page_rest_set: Bits::default(),
         };
-        let mut walk = Walk { graph, walked, waiting: Vec::new(), doubtful: Rule::doubtful(graph) };
+        // All nodes but the root are reached over another edge. Half of the rest may be needed while others need much, too.
+        ahead.add(&walked.cross, edges.saturating_sub(nodes) / 2);
+        Self { walked, ahead }
+    }
+
+    /// What another thread may do to make the walk faster.
+    #[must_use]
+    pub(crate) fn ahead(&mut self) -> Ahead {
+        std::mem::take(&mut self.ahead)
+    }
+}
+
+impl Walked {
+    /// Walks over a graph, which needs no names if its [`pages`](super::pages) are known.
+    #[must_use]
+    pub fn new(graph: &Graph, pages: &[u32], room: Room) -> Self {
+        let Room { walked, .. } = room;
+        let nodes = walked.nodes;
+        // Growing would move it, which other threads have to wait for.
+        let waiting = Vec::with_capacity(nodes);
+        let mut walk = Walk { graph, walked, waiting, doubtful: Rule::doubtful(graph) };
         if nodes > 0 {
             walk.reach(graph.root, 0);
             walk.page(pages);

@@ -18,13 +18,13 @@ pub(crate) mod tests;
 mod wide;
 
 pub use bits::{Bits, Spare};
-pub(crate) use bits::{column, reserved};
+pub(crate) use bits::{column, reserved, zeros};
 pub use devtools::detached::Detachedness;
 pub use devtools::keys::{ClassKey, Keys, devtools_keys};
 pub use devtools::owned::owned_sizes;
-pub use dominators::{Dominators, Walked};
+pub use dominators::{Dominators, Room, Walked};
 pub use essential::pages;
-pub use retained::{Children, retained_by_group, retained_sizes, retained_sizes_in};
+pub use retained::{Subtrees, retained_by_group, retained_sizes, retained_sizes_in};
 pub use wide::Wide;
 pub(crate) use wide::halves;
 

@@ -1,6 +1,8 @@
 //! Retained sizes, and their sums by group without counting anything twice.
 
-use super::{Dominators, Spare, Wide};
+use rayon::prelude::*;
+
+use super::{Dominators, Spare, Wide, ordinal};
 
 /// Retained size of each node: the sizes of all that it dominates, itself included. By place in [`Dominators::order`].
 #[must_use]
@@ -28,83 +30,73 @@ pub fn retained_by_group(
     dominators: &Dominators,
     retained: &Wide,
     groups: usize,
-    group_of: impl Fn(u32) -> Option<u32>,
+    group_of: impl Fn(u32) -> Option<u32> + Sync,
 ) -> Vec<u64> {
-    Children::new(dominators, &mut Spare::default()).retained_by_group(retained, groups, group_of)
+    Subtrees::new(dominators, &mut Spare::default()).retained_by_group(retained, groups, group_of)
 }
 
-impl Children<'_> {
-    /// [`retained_by_group`], of a tree that is looked at several times.
-    #[must_use]
-    pub fn retained_by_group(&self, retained: &Wide, groups: usize, group_of: impl Fn(u32) -> Option<u32>) -> Vec<u64> {
-        let (tree, dominators) = (self, self.dominators);
-        let mut sums = vec![0_u64; groups];
-        if dominators.order.is_empty() {
-            return sums;
-        }
-        // How many of the nodes on the way from the root are of a group.
-        let mut above = vec![0_u32; groups];
-        let mut at = 0;
-        loop {
-            let group = group_of(dominators.order[at as usize]);
-            if let Some(group) = group
-                && above[group as usize] == 0
-            {
-                sums[group as usize] = sums[group as usize].saturating_add(retained.get(at));
-            }
-            if let Some(child) = tree.first(at) {
-                // Only what dominates something can hide anything.
-                if let Some(group) = group {
-                    above[group as usize] += 1;
-                }
-                at = child;
-                continue;
-            }
-            // Up to the next node that has a sibling.
-            while tree.next(at).is_none() {
-                at = dominators.dominator[at as usize];
-                if let Some(group) = group_of(dominators.order[at as usize]) {
-                    above[group as usize] -= 1;
-                }
-                if at == 0 {
-                    return sums;
-                }
-            }
-            at = tree.next(at).unwrap_or(0);
-        }
-    }
-}
-
-/// The dominator tree downwards, as lists. By place.
-pub struct Children<'d> {
+/// The dominator tree in preorder: what a node dominates follows it.
+pub struct Subtrees<'d> {
     dominators: &'d Dominators,
-    first: Vec<u32>,
-    next: Vec<u32>,
+    /// The places in preorder.
+    places: Vec<u32>,
+    /// By place: where in preorder the subtree ends.
+    end: Vec<u32>,
 }
 
-impl<'d> Children<'d> {
-    /// Turns the tree round.
+impl<'d> Subtrees<'d> {
+    /// Orders the tree.
     #[must_use]
     pub fn new(dominators: &'d Dominators, spare: &mut Spare) -> Self {
         let nodes = dominators.order.len();
-        // The root, 0, is nobody's child.
-        let mut children = Self { dominators, first: spare.filled(0, nodes), next: spare.filled(0, nodes) };
-        // From behind, so that children come in the order of places.
-        for place in (1..dominators.places()).rev() {
-            let by = dominators.dominator[place as usize];
-            children.next[place as usize] = children.first[by as usize];
-            children.first[by as usize] = place;
+        let mut size = spare.filled(1, nodes);
+        for place in (1..nodes).rev() {
+            size[dominators.dominator[place] as usize] += size[place];
         }
-        children
+        // Each place comes behind its dominator, which gives it the next stretch of its own: in the end, all has been given away.
+        let (mut places, mut end) = (spare.filled(0, nodes), spare.filled(0, nodes));
+        end.iter_mut().take(1).for_each(|root| *root = 1);
+        for place in 1..nodes {
+            let by = &mut end[dominators.dominator[place] as usize];
+            let at = *by;
+            *by += size[place];
+            end[place] = at + 1;
+            places[at as usize] = ordinal(place);
+        }
+        Self { dominators, places, end }
     }
 
-    #[inline]
-    fn first(&self, place: u32) -> Option<u32> {
-        Some(self.first[place as usize]).filter(|&first| first != 0)
+    /// [`retained_by_group`], of a tree that is looked at several times; on all threads of the current pool.
+    #[must_use]
+    pub fn retained_by_group(&self, retained: &Wide, groups: usize, group_of: impl Fn(u32) -> Option<u32> + Sync) -> Vec<u64> {
+        let group = |place: u32| group_of(self.dominators.order[place as usize]).map(|group| group as usize);
+        let piece = self.places.len().div_ceil(rayon::current_num_threads()).max(1);
+        let of_piece = |(number, places): (usize, &[u32])| {
+            // Where the subtree of the member that counts ends: up to there no other does.
+            let mut until = vec![0; groups];
+            self.above(places[0])
+                .for_each(|place| group(place).into_iter().for_each(|group| until[group] = self.end[place as usize]));
+            let mut sums = vec![0_u64; groups];
+            for (at, &place) in (ordinal(number * piece)..).zip(places) {
+                if let Some(group) = group(place)
+                    && at >= until[group]
+                {
+                    until[group] = self.end[place as usize];
+                    sums[group] = sums[group].saturating_add(retained.get(place));
+                }
+            }
+            sums
+        };
+        let add = |mut sums: Vec<u64>, more: Vec<u64>| {
+            sums.iter_mut().zip(more).for_each(|(sum, more)| *sum = sum.saturating_add(more));
+            sums
+        };
+        self.places.par_chunks(piece).enumerate().map(of_piece).reduce(|| vec![0; groups], add)
     }
 
-    #[inline]
-    fn next(&self, place: u32) -> Option<u32> {
-        Some(self.next[place as usize]).filter(|&next| next != 0)
+    /// The places above one, the root last.
+    fn above(&self, place: u32) -> impl Iterator<Item = u32> {
+        let by = |place: u32| self.dominators.dominator[place as usize];
+        std::iter::successors(Some(place), move |&place| Some(by(place)).filter(|_| place != 0)).skip(1)
     }
 }

@@ -177,6 +177,7 @@ fn dominators_are_those_of_the_definition() {
 #[test]
 fn retained_sizes_of_nodes_and_groups_are_those_of_the_definition() {
     let mut rng = Rng(2);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(5).build().unwrap();
     for _ in 0..2_000 {
         let graph = random_heap(&mut rng);
         let dominators = Dominators::new(&graph);
@@ -191,7 +192,7 @@ fn retained_sizes_of_nodes_and_groups_are_those_of_the_definition() {
         assert_eq!(by_node.into_values().collect::<Vec<_>>(), expected);
         // Some nodes are of no group.
         let group = |node: u32| (node % 5 != 4).then(|| u32::from(graph.kind[node as usize]));
-        let sums = retained_by_group(&dominators, &retained, 4, group);
+        let sums = pool.install(|| retained_by_group(&dominators, &retained, 4, group));
         let mut expected_sums = vec![0; 4];
         for node in 0..graph.nodes() {
             if let Some(of) = group(node)

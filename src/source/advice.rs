@@ -1,5 +1,7 @@
 //! What the system is told of memory that is about to be used. It may do otherwise: no result depends on it.
 
+use std::ops::Range;
+
 /// Asks for huge pages under a large column that is about to be filled: what is read at random then misses the page table less.
 pub(crate) fn prefer_huge_pages<T>(column: &Vec<T>) {
     #[cfg(target_os = "linux")]
@@ -21,6 +23,34 @@ pub(crate) fn populate<T>(column: &Vec<T>) {
     let _ = (column, LEAST);
 }
 
+/// Memory of large columns that are about to be filled side by side, each from end to end. Another thread takes it, and stays ahead.
+#[derive(Debug, Default)]
+pub(crate) struct Ahead(Vec<Range<usize>>);
+
+impl Ahead {
+    /// Adds the room for the first values of a column.
+    pub(crate) fn add<T>(&mut self, column: &Vec<T>, values: usize) {
+        let begin = column.as_ptr() as usize;
+        self.0.push(begin..begin + values.min(column.capacity()) * size_of::<T>());
+    }
+
+    /// Takes all of it, a part of each column in turn. By then columns may be gone, and their memory, too, or another's.
+    pub(crate) fn take(&self) {
+        // Few enough pages that those who want to map some do not wait long.
+        const PART: usize = 1 << 20;
+        let longest = self.0.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
+        #[cfg(target_os = "linux")]
+        for part in (0..longest).step_by(PART) {
+            for column in &self.0 {
+                let (begin, end) = (column.start + part, column.end.min(column.start + part + PART));
+                advise_range(begin..end, PAGE, libc::MADV_POPULATE_WRITE);
+            }
+        }
+        #[cfg(not(target_os = "linux"))]
+        let _ = longest;
+    }
+}
+
 #[cfg(target_os = "linux")]
 const PAGE: usize = 4096;
 
@@ -28,9 +58,14 @@ const PAGE: usize = 4096;
 #[cfg(target_os = "linux")]
 fn advise<T>(column: &Vec<T>, unit: usize, advice: libc::c_int) {
     let begin = column.as_ptr() as usize;
-    let (start, end) = (begin.next_multiple_of(unit), (begin + column.capacity() * size_of::<T>()) / PAGE * PAGE);
+    advise_range(begin..begin + column.capacity() * size_of::<T>(), unit, advice);
+}
+
+#[cfg(target_os = "linux")]
+fn advise_range(range: Range<usize>, unit: usize, advice: libc::c_int) {
+    let (start, end) = (range.start.next_multiple_of(unit), range.end / PAGE * PAGE);
     if end > start {
-        // SAFETY: the range lies in the column's own allocation, and the advice changes no content. A refusal is no error.
+        // SAFETY: the advice changes no content, whosever the memory is. A refusal, as where there is none, is no error.
         unsafe {
             libc::madvise(start as *mut libc::c_void, end - start, advice);
         }

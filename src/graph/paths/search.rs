@@ -13,7 +13,7 @@ use super::foreign;
 use super::names::{KEY, Label, LabelKind, MASK, Vocabulary, class_text, mask, module_text};
 use super::tree::{Mixed, NO_PATH, PathTree, ROOT, Step};
 use crate::graph::essential::Rule;
-use crate::graph::{Bits, Detachedness, Edge, EdgeKind, Graph, NodeKind, column, ordinal};
+use crate::graph::{Bits, Detachedness, Edge, EdgeKind, Graph, NodeKind, column, ordinal, zeros};
 
 /// What nothing leads to.
 const UNREACHED: u32 = u32::MAX;
@@ -137,7 +137,7 @@ impl<'g, 'v> Search<'g, 'v> {
             tree: PathTree::new(),
             path: column(NO_PATH, nodes),
             parent: column(graph.root, nodes),
-            label: column(0, nodes),
+            label: zeros(nodes),
             known: Known::new(graph),
         };
         Self {

@@ -12,7 +12,7 @@ use crate::graph::devtools::interfaces::Interfaces;
 use crate::graph::devtools::statistics::Statistics;
 use crate::graph::devtools::strings::Strings;
 use crate::graph::paths::{Owners, owners};
-use crate::graph::{Detachedness, Graph, GraphWant, Keys, Spare, Walked, devtools_keys, ordinal, owned_sizes, pages};
+use crate::graph::{Detachedness, Graph, GraphWant, Keys, Room, Spare, Walked, devtools_keys, ordinal, owned_sizes, pages};
 use crate::heap::{Heap, HeapFacts, HeapWant};
 use crate::identity::Identify;
 use crate::input::Want;
@@ -22,7 +22,7 @@ use crate::input::v8::tally::{Fault, Tally};
 use crate::input::v8::{Branches, Names, assemble};
 use crate::report::Warning;
 use crate::scan::Records;
-use crate::source::{SharedMap, Source};
+use crate::source::{Ahead, SharedMap, Source};
 
 /// Nodes that are handed to a tally at once.
 const BATCH: usize = 1 << 12;
@@ -47,8 +47,11 @@ pub(in crate::input::v8) fn read_heap(source: &mut Source, want: Want<'_>, heap:
     let mut spare = Spare::default();
     // While one thread walks over the graph, others do what needs its edges, too; when these have been let go, the rest.
     let (mut counted, mut statistics) = (None, None);
-    let walk = || heap.retained.map(|_| Walked::new(&graph, &pages(&graph), &mut spare));
+    let mut room = heap.retained.map(|_| Room::new(&graph, &mut spare));
+    let ahead = room.as_mut().map(Room::ahead);
+    let walk = || room.map(|room| Walked::new(&graph, &pages(&graph), room));
     let meanwhile = || {
+        ahead.iter().for_each(Ahead::take);
         if heap.statistics && facts.statistics.is_none() {
             statistics = Some(sums(&graph));
         } else {
