@@ -15,8 +15,10 @@ mod told;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
+use rayon::prelude::*;
+
 use crate::graph::paths::{Mixed, NO_PATH, PathNode, Paths, Vocabulary, search};
-use crate::graph::{Detachedness, Graph};
+use crate::graph::{Detachedness, Graph, ordinal};
 use crate::growth::Rule;
 use crate::snapshot::{Runtime, native_name};
 
@@ -49,35 +51,72 @@ pub fn census(
     groups: &GroupNumbers<'_>,
 ) -> (Census, Paths) {
     let paths = search(graph, detachedness, vocabulary);
-    let nodes = paths.tree.nodes.clone();
-    let mut census = Census { count: vec![0; nodes.len()], size: vec![0; nodes.len()], groups: Vec::new(), nodes };
-    let mut names: HashMap<(u8, u32, bool), Option<u32>, Mixed> = HashMap::default();
-    let mut of_groups: HashMap<(u32, u32), u64, Mixed> = HashMap::default();
-    for (node, &path) in (0..).zip(&paths.path).filter(|(_, path)| **path != NO_PATH) {
-        census.count[path as usize] += 1;
-        census.size[path as usize] += graph.self_size.get(node);
-        let kind = graph.kind[node as usize];
-        let word = graph.kinds.name(kind);
-        let folded = Runtime::V8.is_folded(word);
-        let detached = graph.detachedness.get(node as usize) == Some(&2);
-        let class = graph.class.get(node as usize).copied();
-        let key = (kind, if folded { 0 } else { class.unwrap_or(graph.name[node as usize]) }, detached);
-        let group = *names.entry(key).or_insert_with(|| {
-            let name = match word {
-                _ if folded => String::new(),
-                _ if class.is_some() => graph.strings.get(key.1).into_owned(),
-                "native" => native_name(&graph.name_of(node), detached),
-                _ => graph.name_of(node).into_owned(),
-            };
-            groups.get(&(if class.is_some() { ANY_TYPE } else { word }, name.as_str())).copied()
-        });
-        if let Some(group) = group {
-            *of_groups.entry((path, group)).or_default() += 1;
+    let piece = paths.path.len().div_ceil(rayon::current_num_threads()).max(1);
+    let of_piece = |(number, paths_of): (usize, &[u32])| {
+        let from = ordinal(number * piece);
+        Counted::of(graph, (from..).zip(paths_of.iter().copied()), paths.tree.nodes.len(), groups)
+    };
+    let pieces: Vec<Counted> = paths.path.par_chunks(piece).enumerate().map(of_piece).collect();
+    let mut sum = Counted::none(paths.tree.nodes.len());
+    pieces.into_iter().for_each(|piece| sum.add(piece));
+    let Counted { count, size, of_groups } = sum;
+    let mut groups: Vec<(u32, u32, u64)> = of_groups.into_iter().map(|((path, group), count)| (path, group, count)).collect();
+    groups.sort_unstable();
+    (Census { nodes: paths.tree.nodes.clone(), count, size, groups }, paths)
+}
+
+/// Objects counted by path node.
+struct Counted {
+    count: Vec<u64>,
+    size: Vec<u64>,
+    /// By path node and growing group.
+    of_groups: HashMap<(u32, u32), u64, Mixed>,
+}
+
+impl Counted {
+    fn none(paths: usize) -> Self {
+        Self { count: vec![0; paths], size: vec![0; paths], of_groups: HashMap::default() }
+    }
+
+    /// Counts objects with their path nodes.
+    fn of(graph: &Graph, objects: impl Iterator<Item = (u32, u32)>, paths: usize, groups: &GroupNumbers<'_>) -> Self {
+        let mut counted = Self::none(paths);
+        let mut names: HashMap<(u8, u32, bool), Option<u32>, Mixed> = HashMap::default();
+        let folded: Vec<bool> = (0..=u8::MAX).map(|kind| Runtime::V8.is_folded(graph.kinds.name(kind))).collect();
+        for (node, path) in objects.filter(|(_, path)| *path != NO_PATH) {
+            counted.count[path as usize] += 1;
+            counted.size[path as usize] += graph.self_size.get(node);
+            let kind = graph.kind[node as usize];
+            let folded = folded[usize::from(kind)];
+            let detached = graph.detachedness.get(node as usize) == Some(&2);
+            let class = graph.class.get(node as usize).copied();
+            let key = (kind, if folded { 0 } else { class.unwrap_or(graph.name[node as usize]) }, detached);
+            let group = *names.entry(key).or_insert_with(|| {
+                let word = graph.kinds.name(kind);
+                let name = match word {
+                    _ if folded => String::new(),
+                    _ if class.is_some() => graph.strings.get(key.1).into_owned(),
+                    "native" => native_name(&graph.name_of(node), detached),
+                    _ => graph.name_of(node).into_owned(),
+                };
+                groups.get(&(if class.is_some() { ANY_TYPE } else { word }, name.as_str())).copied()
+            });
+            if let Some(group) = group {
+                *counted.of_groups.entry((path, group)).or_default() += 1;
+            }
+        }
+        counted
+    }
+
+    fn add(&mut self, other: Self) {
+        let add = |mine: &mut [u64], theirs: &[u64]| mine.iter_mut().zip(theirs).for_each(|(a, b)| *a += b);
+        add(&mut self.count, &other.count);
+        add(&mut self.size, &other.size);
+        #[expect(clippy::iter_over_hash_type, reason = "sums do not depend on the order")]
+        for (key, count) in other.of_groups {
+            *self.of_groups.entry(key).or_default() += count;
         }
     }
-    census.groups = of_groups.into_iter().map(|((path, group), count)| (path, group, count)).collect();
-    census.groups.sort_unstable();
-    (census, paths)
 }
 
 /// Why the growth of a series is kept alive.

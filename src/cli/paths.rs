@@ -10,6 +10,7 @@ use super::progress::Watcher;
 use super::{Failure, config, exit};
 use crate::alive::{Options, Wanted, alive, origin};
 use crate::analysis;
+use crate::error::ErrorKind;
 use crate::graph::{Detachedness, Graph, GraphWant};
 use crate::heap::HeapWant;
 use crate::input::Want;
@@ -17,6 +18,7 @@ use crate::input::{meliae, v8};
 use crate::load::{self, Progress};
 use crate::report::{self, Alive, Report, Warning};
 use crate::series::{Input, Series};
+use crate::source::Source;
 use crate::text::safe_name;
 
 /// `heapdiff paths`.
@@ -100,27 +102,48 @@ pub(super) fn have_references(series: &Series, what: &str) -> Result<(), Failure
 ///
 /// # Errors
 /// If it cannot be read, is refused, or changes meanwhile.
-pub(super) fn of_graph<T>(
-    input: &Input,
-    limits: Limits,
-    progress: &Watcher,
-    compute: impl FnOnce(&Graph) -> T,
-) -> Result<T, Failure> {
-    let path = input.path.as_str();
-    let mut source = load::open(path, limits.input)?;
-    progress.begin(path, &source.done, source.total);
-    let graph = if input.snapshot.format == v8::NAME {
-        v8::read_graph(&mut source, GraphWant { memory_max: limits.memory, ..GraphWant::default() })
-    } else {
-        // What was read although it is cut short may be read so again.
-        let want = Want { allow_truncated: !input.snapshot.complete, input_max: limits.input, ..Want::GROUPS };
-        let heap = HeapWant { whole: true, memory_max: limits.memory, ..HeapWant::default() };
-        crate::input::read_heap(&mut source, want, heap).map(|heap| heap.graph)
-    };
-    let result = graph.map(|graph| compute(&graph));
-    // A changed file explains any error better than the error does.
-    source.unchanged().map_err(|kind| kind.at(path))?;
-    Ok(result.map_err(|kind| kind.at(path))?)
+fn of_graph<T>(input: &Input, limits: Limits, progress: &Watcher, compute: impl FnOnce(&Graph) -> T) -> Result<T, Failure> {
+    Opened::read(input, limits, progress)?.compute(compute)
+}
+
+/// A snapshot that has been read as a graph, or could not be.
+pub(super) struct Opened<'i> {
+    path: &'i str,
+    source: Source,
+    graph: Result<Graph, ErrorKind>,
+}
+
+impl<'i> Opened<'i> {
+    /// Reads an input.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub(super) fn read(input: &'i Input, limits: Limits, progress: &Watcher) -> Result<Self, Failure> {
+        let path = input.path.as_str();
+        let mut source = load::open(path, limits.input)?;
+        progress.begin(path, &source.done, source.total);
+        let graph = if input.snapshot.format == v8::NAME {
+            v8::read_graph(&mut source, GraphWant { memory_max: limits.memory, ..GraphWant::default() })
+        } else {
+            // What was read although it is cut short may be read so again.
+            let want = Want { allow_truncated: !input.snapshot.complete, input_max: limits.input, ..Want::GROUPS };
+            let heap = HeapWant { whole: true, memory_max: limits.memory, ..HeapWant::default() };
+            crate::input::read_heap(&mut source, want, heap).map(|heap| heap.graph)
+        };
+        Ok(Self { path, source, graph })
+    }
+
+    /// What is computed of the graph.
+    ///
+    /// # Errors
+    /// If it could not be read, was refused, or the file has changed by then.
+    pub(super) fn compute<T>(self, compute: impl FnOnce(&Graph) -> T) -> Result<T, Failure> {
+        let Self { path, source, graph } = self;
+        let result = graph.map(|graph| compute(&graph));
+        // A changed file explains any error better than the error does.
+        source.unchanged().map_err(|kind| kind.at(path))?;
+        Ok(result.map_err(|kind| kind.at(path))?)
+    }
 }
 
 /// The ids of the objects meant. Those of native nodes are given anew in each snapshot.

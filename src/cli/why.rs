@@ -1,13 +1,13 @@
 //! `--why`: every snapshot once more, as a graph, for what keeps the growth alive.
 
 use super::config::Limits;
-use super::paths::{have_references, of_graph};
+use super::paths::{Opened, have_references};
 use super::progress::Watcher;
 use super::{Failure, exit};
 use crate::analysis::{self, Options};
 use crate::causes::{Causes, Census, census};
 use crate::graph::paths::Vocabulary;
-use crate::graph::{Detachedness, Graph};
+use crate::graph::Detachedness;
 use crate::report::{Cause, Report};
 use crate::series::Series;
 use crate::trend::Trends;
@@ -32,12 +32,17 @@ fn explain(series: &Series, trends: &mut Trends, limits: Limits, progress: &Watc
     let groups = trends.numbered(series, &growing);
     let mut vocabulary = Vocabulary::default();
     let mut censuses: Vec<Census> = Vec::new();
-    let Some((last, before)) = series.inputs.split_last() else { return Ok(Vec::new()) };
-    for input in before {
-        let counted = |graph: &Graph| census(graph, &Detachedness::new(graph), &mut vocabulary, &groups).0;
-        censuses.push(of_graph(input, limits, progress, counted)?);
+    let Some((first, rest)) = series.inputs.split_first() else { return Ok(Vec::new()) };
+    let mut opened = Opened::read(first, limits, progress)?;
+    for input in rest {
+        let count = || opened.compute(|graph| census(graph, &Detachedness::new(graph), &mut vocabulary, &groups).0);
+        let read = || Opened::read(input, limits, progress);
+        // The search takes one thread: others read the next snapshot meanwhile, unless memory is scarce.
+        let (counted, next) = if limits.memory.is_none() { rayon::join(count, read) } else { (count(), read()) };
+        censuses.push(counted?);
+        opened = next?;
     }
-    let causes = of_graph(last, limits, progress, |graph| {
+    let causes = opened.compute(|graph| {
         let detachedness = Detachedness::new(graph);
         let (census, paths) = census(graph, &detachedness, &mut vocabulary, &groups);
         censuses.push(census);
