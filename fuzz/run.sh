@@ -3,6 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")"
 seconds=${1:-60}
+export LSAN_OPTIONS=suppressions=leaks.supp:print_suppressions=0
 ./seed.sh corpus
 for target in readers graph unpacking anonymize kernels rules reports maps; do
     echo "== $target"

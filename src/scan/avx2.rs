@@ -13,7 +13,7 @@ use core::arch::x86_64::{
 use super::block::Vector;
 use super::line::{self, Digits, Line};
 use super::numbers::{Count, EdgeLayout, Edges, Layout, NumberState, Record, Records, Stop, decode_exact, two_digits};
-use super::portable::edge;
+use super::portable::{edge, eight_digits};
 use super::strings::{StringMasks, StringState};
 
 /// Proof that the processor has what these kernels use.
@@ -264,12 +264,14 @@ unsafe fn edges_of_layout(text: &[u8], ends: &[u32], layout: EdgeLayout, edges: 
         let is_short = |other: u8, before: u8| (other != 0) | !before.is_ascii_digit();
         let targets_are_short = is_short(target_0, before[0]) & is_short(target_1, before[1]);
         let one_digit = |[_, _, tens, _]: [u8; 4]| !tens.is_ascii_digit();
-        if targets_are_short & (name_0 != 0) & (name_1 != 0) & one_digit(kind_bytes[0]) & one_digit(kind_bytes[1]) {
+        let others_are_short = (name_0 != 0) & (name_1 != 0) & one_digit(kind_bytes[0]) & one_digit(kind_bytes[1]);
+        if others_are_short {
             kinds.copy_from_slice(&kind_bytes.map(|[_, _, _, ones]| u32::from(ones - b'0')));
             #[expect(clippy::cast_possible_truncation, reason = "the low halves are meant")]
             names.copy_from_slice(&[first as u32, second as u32]);
             targets.copy_from_slice(&[first >> 32, second >> 32]);
-        } else {
+        }
+        if !(others_are_short && (targets_are_short || add_fronts(text, target_ends, targets))) {
             overflow |= !long_edges(text, ends, &layout, (kinds, names, targets));
         }
     }
@@ -277,6 +279,17 @@ unsafe fn edges_of_layout(text: &[u8], ends: &[u32], layout: EdgeLayout, edges: 
     if records % 2 == 1 {
         edges.set(records - 1, edge(text, &ends[(records - 1) * fields..], &layout));
     }
+}
+
+/// Adds what stands in front of the last eight digits of two numbers, as it does in the largest files; false if it is longer, too.
+#[inline(never)]
+fn add_fronts(text: &[u8], ends: [usize; 2], numbers: &mut [u64]) -> bool {
+    let front = |end: usize| if eight_digits(text, end).is_some() { Some(0) } else { eight_digits(text, end - 8) };
+    let [first, second] = ends.map(front);
+    let Some((first, second)) = first.zip(second) else { return false };
+    numbers[0] += u64::from(first) * 100_000_000;
+    numbers[1] += u64::from(second) * 100_000_000;
+    true
 }
 
 /// Two edges with long numbers; false if a field does not fit.
