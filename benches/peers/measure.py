@@ -20,6 +20,8 @@ import sys
 import time
 
 MEMORY_RUNS = 3
+# Levels that go by allocation stacks.
+BY = ("site", "class,site", "stack")
 MIB = 1024 * 1024
 
 
@@ -104,7 +106,7 @@ def check_totals(args, files):
         for name in ("a", "a.zst", "a.gz"):
             found[f"heapdiff top {name}"] = heapdiff_totals(args.heapdiff, "top", [files[name]])[0]
         tracked = peer_totals(args.serde_typed, files["tracked"])
-        for levels in ([], ["--by", "site"]):
+        for levels in ([], *(["--by", levels] for levels in BY)):
             if heapdiff_totals(args.heapdiff, "top", [*levels, files["tracked"]]) != [tracked]:
                 sys.exit(f"heapdiff top {levels} tracked: totals differ from serde-typed")
         series = [files["a"], files["b"], files["c"]]
@@ -130,7 +132,8 @@ def commands(args, files):
         rows["heapdiff diff a b"] = [args.heapdiff, "diff", files["a"], files["b"]]
         rows["heapdiff trend a b c"] = [args.heapdiff, "trend", files["a"], files["b"], files["c"]]
         rows |= {f"heapdiff top {name}": [*top, files[name]] for name in ("a.zst", "a.gz", "small", "tracked")}
-        rows["heapdiff top tracked --by site"] = [*top, files["tracked"], "--by", "site"]
+        rows |= {f"heapdiff top tracked --by {levels}": [*top, files["tracked"], "--by", levels] for levels in BY}
+        rows |= {f"heapdiff diff a b {option}": [args.heapdiff, "diff", files["a"], files["b"], option] for option in ("--retained", "--why")}
     rows |= {f"decompress {name}": [args.decompress, files[name]] for name in ("a.zst", "a.gz")}
     rows["zstd -dc a.zst"] = ["zstd", "-q", "-dc", files["a.zst"]]
     rows["gzip -dc a.gz"] = ["gzip", "-dc", files["a.gz"]]
@@ -190,7 +193,8 @@ def ratios(wall, nodes):
         ("`trend a b c` / sum of the three `top`s", wall["heapdiff trend a b c"] / tops, "≤", 1.1),
         ("`decompress a.zst` / `top a.zst`", wall["decompress a.zst"] / wall["heapdiff top a.zst"], "≥", 0.9),
         ("`decompress a.gz` / `top a.gz`", wall["decompress a.gz"] / wall["heapdiff top a.gz"], "≥", 0.9),
-        ("`top tracked --by site` / `top tracked`", wall["heapdiff top tracked --by site"] / wall["heapdiff top tracked"], "≤", 1.3),
+        *((f"`top tracked --by {by}` / `top tracked`", wall[f"heapdiff top tracked --by {by}"] / wall["heapdiff top tracked"], "≤", 1.3) for by in BY),
+        ("`diff a b --why` / `diff a b --retained`", wall["heapdiff diff a b --why"] / wall["heapdiff diff a b --retained"], "≤", 2.2),
         ("start to exit on 5 MB, ms", wall["heapdiff top small"] * 1000, "≤", 25),
     ]
 
