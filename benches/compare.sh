@@ -4,7 +4,7 @@
 #   benches/compare.sh [--records N] [--rounds N] [--dir DIR] [--peers-only]
 #
 # Needs bash, python3 (3.10 or later), node (20 or later), zstd, gzip, cargo; Linux. The default takes about 2.2 GB of disk in DIR, 4 GB of memory
-# and some five minutes, half of them for making the files once.
+# and some ten minutes, four of them for making the files once.
 set -euo pipefail
 
 records=148000
