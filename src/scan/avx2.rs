@@ -302,10 +302,10 @@ fn long_edges(
 ) -> bool {
     let mut fits = true;
     for (place, ends) in ends.chunks_exact(layout.fields).enumerate() {
-        match edge(text, ends, layout) {
-            Some(edge) => (kinds[place], names[place], targets[place]) = (edge.kind, edge.name_or_index, edge.to_node),
-            None => fits = false,
-        }
+        let edge = edge(text, ends, layout);
+        fits &= edge.is_some();
+        let edge = edge.unwrap_or_default();
+        (kinds[place], names[place], targets[place]) = (edge.kind, edge.name_or_index, edge.to_node);
     }
     fits
 }

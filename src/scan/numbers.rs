@@ -334,7 +334,7 @@ pub struct Edges {
     pub name_or_index: Vec<u32>,
     /// Targets, as numbers of a field of the nodes.
     pub to_node: Vec<u64>,
-    /// A field did not fit its column.
+    /// A field did not fit its column; zeros stand for its edge.
     pub overflow: bool,
 }
 
@@ -362,10 +362,8 @@ impl Edges {
     /// Writes an edge; None stands for one with a field that does not fit.
     #[inline(always)]
     pub(super) fn set(&mut self, place: usize, edge: Option<Edge>) {
-        let Some(Edge { kind, name_or_index, to_node }) = edge else {
-            self.overflow = true;
-            return;
-        };
+        self.overflow |= edge.is_none();
+        let Edge { kind, name_or_index, to_node } = edge.unwrap_or_default();
         self.kind[place] = kind;
         self.name_or_index[place] = name_or_index;
         self.to_node[place] = to_node;
@@ -373,7 +371,7 @@ impl Edges {
 }
 
 /// The fields of one edge.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Edge {
     pub(super) kind: u32,
     pub(super) name_or_index: u32,
