@@ -99,7 +99,9 @@ impl ErrorKind {
         match self {
             Self::Memory { .. } | Self::NoMemory { .. } | Self::InputSize { .. } | Self::Bomb { .. } => true,
             // Sections that come too early wait in a temporary file.
-            Self::Io(error) => matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded),
+            Self::Io(error) => {
+                matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
+            }
             _ => false,
         }
     }

@@ -14,7 +14,7 @@ use crate::input::{self, Want};
 use crate::report::{OrderBy, Warning};
 use crate::series::{Changes, Comparison, Series, compare};
 use crate::snapshot::Snapshot;
-use crate::source::Source;
+use crate::source::{Source, is_repeatable};
 
 /// How inputs are to be ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -241,7 +241,7 @@ fn of_one_kind(candidates: &[Candidate], read: &[(usize, Snapshot)]) -> Result<(
 
 /// An id that is probably not above the highest of a file, but near it.
 fn recent_id(path: &str) -> u64 {
-    if path == "-" { 0 } else { Source::open(path).map_or(0, |source| input::recent_id(&source)) }
+    if is_repeatable(path) { Source::open(path).map_or(0, |source| input::recent_id(&source)) } else { 0 }
 }
 
 /// To be read against the ids of another snapshot, if it has any.
@@ -259,7 +259,7 @@ fn changes(
 ) -> Result<Option<Changes>, Error> {
     match compare(&loaded[first].snapshot, &loaded[last].snapshot) {
         Comparison::Changes(changes) => return Ok(Some(changes)),
-        Comparison::IdsFall if loaded[first].path != "-" && loaded[last].path != "-" => {}
+        Comparison::IdsFall if [first, last].iter().all(|&i| is_repeatable(&loaded[i].path)) => {}
         _ => return Ok(None),
     }
     let earlier = read(&loaded[first].path, Want { identify: Identify::Ids(u64::MAX), ..want }, progress)?;
@@ -282,9 +282,10 @@ fn reread(
     let (Some(&first), Some(&last)) = (order.first(), order.last()) else { return Ok(()) };
     let by_class = want.heap.is_some_and(|heap| heap.classes);
     let again = |i: usize| by_class || i == first || i == last;
-    if (0..loaded.len()).any(|i| again(i) && loaded[i].path == "-") {
-        let message = "standard input is out of order and cannot be read twice: objects added and removed are not known";
-        warnings.push(Warning { code: "no-identity".to_owned(), message: message.to_owned(), input: None });
+    if let Some(i) = (0..loaded.len()).find(|&i| again(i) && !is_repeatable(&loaded[i].path)) {
+        let what = if loaded[i].path == "-" { "standard input" } else { &loaded[i].path };
+        let message = format!("{what} is out of order and cannot be read twice: objects added and removed are not known");
+        warnings.push(Warning { code: "no-identity".to_owned(), message, input: None });
         loaded[first].snapshot.identity = None;
         loaded[first].snapshot.heap.iter_mut().for_each(|heap| heap.objects = None);
         return Ok(());
@@ -449,7 +450,7 @@ fn duplicates(loaded: &[Loaded], warnings: &mut Vec<Warning>) {
 /// Whether two files hold the same bytes, by their hash (XXH3, 128 bits); false where one cannot be read again.
 fn same_bytes(a: &str, b: &str) -> bool {
     let digest = |path: &str| -> Option<u128> {
-        let mut stream = Source::open(path).ok().filter(|_| path != "-")?.take_stream();
+        let mut stream = is_repeatable(path).then(|| Source::open(path).ok()).flatten()?.take_stream();
         let (mut hash, mut part) = (xxhash_rust::xxh3::Xxh3::new(), vec![0; 1 << 18]);
         loop {
             match stream.read(&mut part).ok()? {

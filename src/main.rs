@@ -19,8 +19,12 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version go to standard output; a reader that has gone is no error.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { exit::USAGE } else { exit::DONE });
+            let lost = error.print().is_err_and(|error| error.kind() != std::io::ErrorKind::BrokenPipe);
+            return ExitCode::from(match error.use_stderr() {
+                true => exit::USAGE,
+                false if lost => exit::OUTPUT,
+                false => exit::DONE,
+            });
         }
     };
     let code = match catch_unwind(AssertUnwindSafe(|| commands::run(cli))) {
@@ -51,6 +55,8 @@ fn say(lines: &[String]) {
 #[cfg(unix)]
 fn on_signals() {
     use signal_hook::consts::{SIGINT, SIGTERM};
+    // What passes a limit for files is then an error like that of a full disk.
+    let _ = signal_hook::flag::register(libc::SIGXFSZ, std::sync::Arc::default());
     let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM]) else { return };
     std::thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {

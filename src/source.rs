@@ -218,6 +218,12 @@ impl Source {
     }
 }
 
+/// Whether a path leads to the same content each time it is opened: standard input and pipes can be read once.
+#[must_use]
+pub fn is_repeatable(path: &str) -> bool {
+    path != "-" && std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file())
+}
+
 /// The compression format that content begins with.
 fn compression(head: &[u8]) -> Option<&'static str> {
     match head {

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use super::args::Anonymize;
 use super::output::{self, Fault, OutputFile};
+use super::paths::read_again;
 use super::progress::Watcher;
 use super::{Failure, exit};
 use crate::growth;
@@ -18,10 +19,16 @@ use crate::source::Source;
 /// With the exit code and what to say.
 pub(super) fn anonymize(args: &Anonymize) -> Result<(), Failure> {
     let (path, input_max) = (args.file.as_str(), args.input.max_input);
-    if path == "-" {
-        return Err(Failure::new(exit::USAGE, "anonymize reads its input more than once: give a file"));
+    read_again(path, "anonymize")?;
+    if args.hash_names.as_deref() == Some("") {
+        return Err(Failure::new(exit::USAGE, "--hash-names: a key that is empty hides nothing"));
     }
-    let file = (args.copy != "-").then(|| OutputFile::open(&args.copy)).transpose()?;
+    let copy = (args.copy != "-").then_some(args.copy.as_str());
+    output::distinct(copy.as_slice(), std::iter::once(path))?;
+    let file = copy.map(OutputFile::open).transpose()?;
+    if !v8::may_be(load::open(path, input_max)?.head()) {
+        return Err(v8::not_anonymous().at(path).into());
+    }
     let progress = Watcher::new(args.quiet);
     // A copy of a damaged file would look whole.
     let snapshot = load::read(path, Want { verify: true, input_max, ..Want::GROUPS }, &progress)?;

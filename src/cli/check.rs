@@ -45,7 +45,7 @@ pub(super) fn check(args: &Check) -> Result<Outcome, Failure> {
     }
     let today = rules.groups.iter().any(|rule| rule.expires.is_some()).then(today).transpose()?;
     let inputs = load::expand(&args.files)?;
-    let files = open(&output)?;
+    let files = open(&output, &inputs)?;
     let kept = args.baseline.as_deref().filter(|_| args.update_baseline).map(OutputFile::open).transpose()?;
     let gate = Gate {
         rules: &rules,

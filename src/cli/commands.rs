@@ -109,7 +109,7 @@ fn analyse(
     let stack_options = output.stacks.then(|| config::stack_options(&options, args));
     let every: Vec<&Options> = [&options].into_iter().chain(&stack_options).collect();
     let want = config::limited(config::with_strings(config::want(&every, &args.read, &frames), heap.strings), args);
-    let files = open(&output)?;
+    let files = open(&output, inputs)?;
     let progress = Watcher::new(output.quiet);
     let (report, of_stacks) = in_pool(output.threads, || -> Result<_, Failure> {
         let series = load::series(inputs, order, want, &progress)?;
@@ -137,7 +137,7 @@ fn matched(report: Report, options: &Options) -> Result<Report, Failure> {
 fn verify(args: &Verify) -> Result<Notes, Failure> {
     let inputs = load::expand(&args.files)?;
     let output = config::output(report::Command::Verify, &args.output)?;
-    let files = open(&output)?;
+    let files = open(&output, &inputs)?;
     let progress = Watcher::new(output.quiet);
     let want = Want { verify: true, input_max: args.input.max_input, ..Want::GROUPS };
     let (mut loaded, mut refused) = (Vec::new(), Failure { code: exit::OUTPUT, messages: Vec::new() });
@@ -162,6 +162,7 @@ fn verify(args: &Verify) -> Result<Notes, Failure> {
 
 fn summary(args: &Summary) -> Result<Notes, Failure> {
     config::threads(args.threads)?;
+    output::distinct(args.output.as_deref().as_slice(), std::iter::once(args.file.as_str()))?;
     let file = args.output.as_deref().map(OutputFile::open).transpose()?;
     let progress = Watcher::new(args.quiet);
     let frames = config::frames(&args.read)?;
@@ -194,8 +195,10 @@ fn manual() -> Vec<u8> {
 }
 
 /// Opens the files of `-o` before the work starts.
-pub(super) fn open(output: &Output) -> Result<Vec<OutputFile>, Failure> {
-    output.files.iter().map(|(_, path)| OutputFile::open(path)).collect()
+pub(super) fn open(output: &Output, inputs: &[load::Candidate]) -> Result<Vec<OutputFile>, Failure> {
+    let paths: Vec<&str> = output.files.iter().map(|(_, path)| path.as_str()).collect();
+    output::distinct(&paths, inputs.iter().map(|input| input.path.as_str()))?;
+    paths.into_iter().map(OutputFile::open).collect()
 }
 
 /// Writes a report to the files of `-o` and to standard output, that of stacks where a format [wants](Renderer::wants_stacks) them;

@@ -58,7 +58,12 @@ impl OutputFile {
             _ => {}
         }
         let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let (file, temporary) = NamedTempFile::with_prefix_in(".heapdiff-", folder)?.into_parts();
+        let temporary = NamedTempFile::with_prefix_in(".heapdiff-", folder).map_err(|error| match error.get_ref() {
+            // Nobody knows the name of the temporary file.
+            Some(with_path) => io::Error::new(error.kind(), with_path.source().map_or(String::new(), ToString::to_string)),
+            None => error,
+        });
+        let (file, temporary) = temporary?.into_parts();
         if let Ok(mut paths) = TEMPORARY.lock() {
             paths.push(temporary.to_path_buf());
         }
@@ -96,6 +101,38 @@ impl OutputFile {
             Fault::Other(other) => other,
         })
     }
+}
+
+/// An error if a file that is to be written is one of the inputs, or is to be written twice.
+///
+/// # Errors
+/// Exit code 2.
+pub fn distinct<'p>(outputs: &[&str], inputs: impl Iterator<Item = &'p str>) -> Result<(), Failure> {
+    let inputs: Vec<PathBuf> = inputs.filter_map(|input| std::fs::canonicalize(input).ok()).collect();
+    let mut taken: Vec<PathBuf> = Vec::new();
+    for output in outputs {
+        let Some(place) = place(output) else { continue };
+        let problem = if inputs.contains(&place) {
+            "is an input, which would be lost"
+        } else if taken.contains(&place) {
+            "is to be written twice"
+        } else {
+            taken.push(place);
+            continue;
+        };
+        return Err(Failure::new(exit::USAGE, crate::text::safe_name(&format!("{output}: {problem}"))));
+    }
+    Ok(())
+}
+
+/// The place of a plain file that is there or may be made; None for devices and pipes, which hold nothing.
+fn place(path: &str) -> Option<PathBuf> {
+    let target = linked(path);
+    if target.exists() {
+        return target.is_file().then(|| std::fs::canonicalize(&target).ok()).flatten();
+    }
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Some(std::fs::canonicalize(folder).ok()?.join(target.file_name()?))
 }
 
 /// Why a file could not be written.

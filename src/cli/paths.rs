@@ -18,7 +18,7 @@ use crate::input::{meliae, v8};
 use crate::load::{self, Progress};
 use crate::report::{self, Alive, Report, Warning};
 use crate::series::{Input, Series};
-use crate::source::Source;
+use crate::source::{Source, is_repeatable};
 use crate::text::safe_name;
 
 /// `heapdiff paths`.
@@ -41,10 +41,8 @@ pub(super) fn paths(args: &Paths) -> Result<Notes, Failure> {
     let limits = Limits { input: args.input.max_input, memory: args.max_memory };
     let output = config::output(report::Command::Paths, &args.output)?;
     let inputs = load::expand(files)?;
-    if inputs.iter().any(|input| input.path == "-") {
-        return Err(Failure::new(exit::USAGE, "paths reads its input twice: standard input cannot be read again"));
-    }
-    let files = open(&output)?;
+    inputs.iter().try_for_each(|input| read_again(&input.path, "paths"))?;
+    let files = open(&output, &inputs)?;
     let progress = Watcher::new(output.quiet);
     let report = in_pool(output.threads, || -> Result<Report, Failure> {
         let want = Want { stacks: true, input_max: limits.input, ..Want::GROUPS };
@@ -82,6 +80,20 @@ fn found(series: &Series, options: &Options, limits: Limits, progress: &Watcher)
     };
     report.alive = Some(Alive { allocated_at, ..alive });
     Ok(report)
+}
+
+/// An error unless an input can be read more than once.
+///
+/// # Errors
+/// As said.
+pub(super) fn read_again(path: &str, what: &str) -> Result<(), Failure> {
+    // Of a folder, and of what is not there, other things are to be said.
+    let file = Path::new(path);
+    if path != "-" && (is_repeatable(path) || file.is_dir() || !file.exists()) {
+        return Ok(());
+    }
+    let called = if path == "-" { "standard input".into() } else { safe_name(path) };
+    Err(Failure::new(exit::USAGE, format!("{what} reads its input more than once, which {called} does not allow: give a file")))
 }
 
 /// An error unless references can be read of every input.

@@ -1,9 +1,9 @@
 //! `--why`: every snapshot once more, as a graph, for what keeps the growth alive.
 
+use super::Failure;
 use super::config::Limits;
-use super::paths::{Opened, have_references};
+use super::paths::{Opened, have_references, read_again};
 use super::progress::Watcher;
-use super::{Failure, exit};
 use crate::analysis::{self, Options};
 use crate::causes::{Causes, Census, census};
 use crate::graph::Detachedness;
@@ -18,9 +18,7 @@ use crate::trend::Trends;
 /// If a snapshot cannot be read again, is of a format without references, or is larger or takes more memory than is allowed.
 pub(super) fn report(series: &Series, options: &Options, limits: Limits, progress: &Watcher) -> Result<Report, Failure> {
     have_references(series, "--why")?;
-    if series.inputs.iter().any(|input| input.path == "-") {
-        return Err(Failure::new(exit::USAGE, "--why reads its inputs twice: standard input cannot be read again"));
-    }
+    series.inputs.iter().try_for_each(|input| read_again(&input.path, "--why"))?;
     let mut trends = Trends::of(series);
     let other_causes = explain(series, &mut trends, limits, progress)?;
     Ok(Report { other_causes, ..analysis::report_with(series, options, trends) })

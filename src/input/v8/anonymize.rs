@@ -2,10 +2,13 @@
 //!
 //! Every string of the file is in one array, whatever it is for. A first pass finds out which of them name something: nodes of
 //! kinds that are told apart by name, edges, functions and scripts. A second one copies the file, and puts another string of the same
-//! length, in UTF-16 code units as JavaScript counts it, in place of each that names nothing. Sections that V8 does not know are left
-//! out, as nobody knows what is in them. A file whose header does not come first takes one pass more.
+//! length, in UTF-16 code units as JavaScript counts it, in place of each that names nothing. V8 names the references of a WeakMap's
+//! entries by key and value, whose names may be contents: of these only the ids stay. Sections and parts of the header that V8 does not
+//! know are left out, as nobody knows what is in them. A file whose header does not come first takes one pass more.
 
 use std::io::{self, Write};
+
+use regex::bytes::Regex;
 
 use super::document::{self, SECTIONS};
 use super::header::Header;
@@ -70,7 +73,7 @@ impl Uses {
                 array(text, (edges.fields, edges.kind, edges.name_or_index), |kind, name| {
                     let kind = usize::try_from(kind).ok().and_then(|kind| kinds.get(kind)).copied().unwrap_or(EdgeKind::Other);
                     if !kind.numbered() {
-                        self.add(name, strings, matches!(kind, EdgeKind::Property | EdgeKind::Context | EdgeKind::Shortcut));
+                        self.add(name, strings, !matches!(kind, EdgeKind::Internal | EdgeKind::Weak));
                     }
                 })
             }
@@ -98,7 +101,7 @@ pub fn anonymize(
     out: &mut dyn Write,
 ) -> Result<(), ErrorKind> {
     let uses = uses(open, strings)?;
-    let mut copier = Copier::new(&uses, rule);
+    let mut copier = Copier::new(&uses, rule)?;
     out.write_all(b"{")?;
     let mut sections = 0;
     pass(open, |text, key| {
@@ -109,6 +112,9 @@ pub fn anonymize(
         sections += 1;
         out.write_all(key)?;
         out.write_all(b"\":")?;
+        if key == b"snapshot" {
+            return copy_header(text, out);
+        }
         if key != b"strings" {
             return text.skip_value(out);
         }
@@ -122,6 +128,12 @@ pub fn anonymize(
     })?;
     out.write_all(b"}\n")?;
     Ok(out.flush()?)
+}
+
+/// The refusal of what is no V8 snapshot.
+#[must_use]
+pub fn not_anonymous() -> ErrorKind {
+    ErrorKind::Unrecognized("it is no V8 heap snapshot: only those can be made anonymous".to_owned())
 }
 
 /// Reads the file once, section by section.
@@ -154,8 +166,7 @@ fn uses(open: &dyn Fn() -> Result<Source, ErrorKind>, strings: u64) -> Result<Us
         }
         Some(header) => uses.section(text, key, header, strings),
     })?;
-    let problem = || ErrorKind::Unrecognized("it is no V8 heap snapshot: only those can be made anonymous".to_owned());
-    let header = header.ok_or_else(problem)?;
+    let header = header.ok_or_else(not_anonymous)?;
     if early {
         pass(open, |text, key| uses.section(text, key, &header, strings))?;
     }
@@ -204,6 +215,23 @@ fn array(
     text.expect(b']')
 }
 
+/// What V8 writes of a snapshot as a whole.
+const OF_SNAPSHOT: [&str; 6] = ["meta", "node_count", "edge_count", "trace_function_count", "root_index", "extra_native_bytes"];
+
+/// Copies what is known of the header.
+fn copy_header(text: &mut Text<'_>, out: &mut dyn Write) -> Result<(), ErrorKind> {
+    let mut raw = Vec::new();
+    text.skip_value(&mut raw)?;
+    let mut header: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(&raw).map_err(|_| text.inconsistent(text.offset(), "the header is no object".to_owned()))?;
+    header.retain(|key, _| OF_SNAPSHOT.contains(&key.as_str()));
+    if let Some(serde_json::Value::Object(meta)) = header.get_mut("meta") {
+        // Lists of the names of fields and types.
+        meta.retain(|key, _| key.ends_with("_fields") || key.ends_with("_types"));
+    }
+    serde_json::to_writer(out, &header).map_err(|error| ErrorKind::Io(error.into()))
+}
+
 /// Calls `f` in front of each string of the array; returns their number.
 fn each_string(text: &mut Text<'_>, mut f: impl FnMut(&mut Text<'_>, u64) -> Result<(), ErrorKind>) -> Result<u64, ErrorKind> {
     text.expect(b'[')?;
@@ -228,17 +256,20 @@ struct Copier<'a> {
     rule: &'a NameRule<'a>,
     /// Of the names that are hashed.
     key: [u8; blake3::KEY_LEN],
+    /// The parts of the name of a WeakMap's entry, as JSON.
+    entry: Regex,
     /// Room for what takes a string's place.
     blank: Vec<u8>,
 }
 
 impl<'a> Copier<'a> {
-    fn new(uses: &'a Uses, rule: &'a NameRule<'a>) -> Self {
+    fn new(uses: &'a Uses, rule: &'a NameRule<'a>) -> Result<Self, ErrorKind> {
         let key = match rule {
             NameRule::Keep => [0; blake3::KEY_LEN],
             NameRule::Hash { key, .. } => blake3::derive_key("heapdiff anonymize: names", key.as_bytes()),
         };
-        Self { uses, rule, key, blank: Vec::new() }
+        let entry = Regex::new(ENTRY_PARTS).map_err(|error| ErrorKind::Unrecognized(error.to_string()))?;
+        Ok(Self { uses, rule, key, entry, blank: Vec::new() })
     }
 
     /// Copies a string, or what takes its place.
@@ -247,6 +278,12 @@ impl<'a> Copier<'a> {
         let (structure, program) = (is(&self.uses.structure), is(&self.uses.program));
         if !structure && !program {
             return text.skip_value(&mut Blank { out, state: Place::Before, blank: &mut self.blank });
+        }
+        while text.rest().len() < ENTRY_AHEAD && text.fill()? {}
+        if is_entry(text.rest()) {
+            let mut raw = Vec::new();
+            text.skip_value(&mut raw)?;
+            return self.copy_entry(&raw, out);
         }
         match self.rule {
             NameRule::Hash { is_public, .. } if !structure => {
@@ -262,6 +299,41 @@ impl<'a> Copier<'a> {
             _ => text.skip_value(out),
         }
     }
+
+    /// Copies the name of a WeakMap's entry, a JSON string, without those of its key and value. V8 may have cut it short.
+    fn copy_entry(&mut self, raw: &[u8], out: &mut dyn Write) -> Result<(), ErrorKind> {
+        let parts = self.entry.captures(raw);
+        let kept_and_not = match &parts {
+            Some(parts) => [1, 2, 3, 4, 5].map(|part| &parts[part]),
+            None => {
+                let begin = memchr::memmem::find(raw, ENTRY).map_or(0, |at| at + ENTRY.len());
+                [&raw[..begin], &raw[begin..raw.len() - 1], b"\"", b"", b""]
+            }
+        };
+        for (part, kept) in kept_and_not.into_iter().zip([true, false, true, false, true]) {
+            if kept {
+                out.write_all(part)?;
+            } else {
+                Blank { out, state: Place::Inside, blank: &mut self.blank }.write_all(part)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the name of a WeakMap's entry goes on with, behind its number.
+const ENTRY: &[u8] = b" / part of key (";
+/// All of it: what goes before the name of the key, that, what goes before the name of the value, that, and the rest.
+const ENTRY_PARTS: &str =
+    r#"(?s-u)^("[0-9]+ / part of key \()(.*?)( @[0-9]+\) -> value \()(.*)( @[0-9]+\) pair in WeakMap \(table @[0-9]+\)")$"#;
+/// Bytes of a string that tell whether it is one.
+const ENTRY_AHEAD: usize = 64;
+
+/// Whether JSON text begins with the name of a WeakMap's entry.
+fn is_entry(text: &[u8]) -> bool {
+    let Some(name) = text.strip_prefix(b"\"") else { return false };
+    let digits = name.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    digits > 0 && name[digits..].starts_with(ENTRY)
 }
 
 /// Longest name, in bytes of JSON, that may be public.

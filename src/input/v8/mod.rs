@@ -47,6 +47,12 @@ pub struct V8;
 
 pub use graph::read_graph;
 
+/// Whether content that begins so may be a V8 snapshot.
+#[must_use]
+pub fn may_be(head: &[u8]) -> bool {
+    V8.sniff(head) != Sniff::No
+}
+
 /// Name of the format in reports.
 pub const NAME: &str = "v8";
 
@@ -96,7 +102,7 @@ impl InputFormat for V8 {
     }
 }
 
-pub use anonymize::{NameRule, anonymize};
+pub use anonymize::{NameRule, anonymize, not_anonymous};
 
 /// A stream may hold more names than this only where it announces as many nodes; they are then found by hashing.
 const NAMES_TABLE_MAX: u64 = 1 << 26;

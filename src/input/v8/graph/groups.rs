@@ -174,9 +174,9 @@ fn branches(graph: &Graph, header: &Header, classes: Classes) -> (Branches, Opti
     (Branches { pairs: Some(pairs), classes }, Some(of_node))
 }
 
-/// Nodes of each worker's part.
+/// Nodes of each worker's part; some even where there are no nodes.
 fn piece(nodes: usize) -> usize {
-    nodes.div_ceil(rayon::current_num_threads().max(1)).next_multiple_of(BATCH)
+    nodes.div_ceil(rayon::current_num_threads().max(1)).max(1).next_multiple_of(BATCH)
 }
 
 /// Counts the nodes. Returns the slot of each, too, in the tally of its part; `slots` is a column for that.
