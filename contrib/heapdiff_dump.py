@@ -273,20 +273,19 @@ else:
         """The end of an object's line, with the calls that made it, if they are recorded."""
         if is_tracing is None or not is_tracing():
             return None
-        from tracemalloc import get_object_traceback
+        from _tracemalloc import _get_object_traceback
 
         behind = _tracer_behind_dict()
 
         def end(obj):
             if behind is not None and flags_of(type(obj)) & PREHEADER:
                 calls = behind(0, id(obj) - 4 * POINTER)
-                calls = calls and calls[::-1]
             else:
-                calls = get_object_traceback(obj)
-                calls = calls and [(call.filename, call.lineno) for call in calls]
+                # tracemalloc's own function makes an object of each call, which takes several times as long.
+                calls = _get_object_traceback(obj)
             if not calls:
                 return "}\n"
-            calls = ", ".join([f"[{quote(file)}, {line}]" for file, line in calls])
+            calls = ", ".join([f"[{quote(file)}, {line}]" for file, line in calls[::-1]])
             return f', "trace": [{calls}]}}\n'
 
         return end

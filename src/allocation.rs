@@ -23,8 +23,8 @@ type Growth = (i64, i64);
 /// Where most of the growth of some groups was allocated: of objects, if these are what grows, else of bytes; None where no stack of
 /// theirs grows.
 ///
-/// The way that most of the first groups took is preferred if at least half as much grows there as anywhere: they are what the others
-/// come with.
+/// The way that most of the first groups took is preferred if it tells of half of their growth, or if at least half as much grows there
+/// as anywhere: they are what the others come with.
 #[must_use]
 pub fn allocated_at(series: &Series, first: &[usize], groups: &[usize], objects: bool) -> Option<AllocatedAt> {
     let growth = |sums: &Sums| {
@@ -35,7 +35,9 @@ pub fn allocated_at(series: &Series, first: &[usize], groups: &[usize], objects:
     let of_first = ways(series, first, growth);
     let main = main_way(&all, growth)?;
     let is_large = |frames: &Vec<&Frame>| all.get(frames).is_some_and(|way| growth(&way.sums).0 >= growth(&main.1.sums).0 / 2);
-    let (frames, way) = main_way(&of_first, growth).filter(|(frames, _)| is_large(frames)).unwrap_or(main);
+    let of_first_at_all: i64 = first.iter().map(|&group| growth(&series.groups[group].sums).0).sum();
+    let is_theirs = |way: &Way| growth(&way.sums).0 >= of_first_at_all / 2;
+    let (frames, way) = main_way(&of_first, growth).filter(|(frames, way)| is_theirs(way) || is_large(frames)).unwrap_or(main);
     let (stack, _) = most(way.stacks.iter(), |(_, sums)| growth(sums))?;
     // All that the way's stacks allocated, the first groups' own where these do not count among the others.
     let way = all.get(frames).unwrap_or(way);

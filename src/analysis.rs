@@ -459,18 +459,20 @@ fn without_stacks(series: &Series, by: &[Level]) -> Vec<Warning> {
     if without.is_empty() || !by.iter().any(|level| level.goes_by_stack(series.runtime)) {
         return Vec::new();
     }
+    let is_summary = |input: usize| series.inputs[input].snapshot.format == crate::input::summary::NAME;
     let how = match series.runtime {
+        _ if without.iter().all(|&input| is_summary(input)) => "a summary holds none: use the snapshot itself",
         Runtime::V8 => {
             "start the process with allocation tracking on (HeapProfiler.startTrackingHeapObjects with trackAllocations in a \
-             node:inspector session; \"Allocations on timeline\" with stack traces in DevTools)"
+             node:inspector session; \"Allocations on timeline\" with stack traces in DevTools) to record them"
         }
-        Runtime::Python => "start the process with tracemalloc or memray, or dump objects with a trace,",
-        Runtime::Ruby => "start the process with ObjectSpace.trace_object_allocations_start",
+        Runtime::Python => "start the process with tracemalloc or memray, or dump objects with a trace, to record them",
+        Runtime::Ruby => "start the process with ObjectSpace.trace_object_allocations_start to record them",
         Runtime::Java | Runtime::Untyped => "use a format that has them",
     };
     let warning = |which: &str, input| Warning {
         code: "no-stacks".to_owned(),
-        message: format!("allocation stacks: none in {which}; {how} to record them"),
+        message: format!("allocation stacks: none in {which}; {how}"),
         input,
     };
     match (without.len() == series.inputs.len(), without.len()) {

@@ -43,7 +43,7 @@ pub enum ErrorKind {
         offset: u64,
         /// What should stand there.
         expected: String,
-        /// What stands there: at most 16 bytes, escaped.
+        /// What stands there: at most 16 bytes, escaped, and no contents of strings.
         found: String,
     },
     /// The text is well-formed, but its parts contradict each other.
@@ -113,8 +113,20 @@ impl ErrorKind {
     }
 }
 
+/// Bytes of an input that a message shows at most.
+const EXCERPT: usize = 16;
+
 /// At most 16 bytes of input, escaped for a message.
 #[must_use]
 pub fn excerpt(bytes: &[u8]) -> String {
-    format!("\"{}\"", bytes[..bytes.len().min(16)].escape_ascii())
+    format!("\"{}\"", bytes[..bytes.len().min(EXCERPT)].escape_ascii())
+}
+
+/// The same where contents of strings may stand: what JSON is built of, or a single byte, and nothing of what comes then.
+#[must_use]
+pub fn discreet_excerpt(bytes: &[u8]) -> String {
+    let of_json =
+        |byte: &u8| matches!(byte, b'{' | b'}' | b'[' | b']' | b':' | b',' | b'"' | b'\\') || byte.is_ascii_whitespace();
+    let shown = bytes.iter().take(EXCERPT).take_while(|byte| of_json(byte)).count().max(1).min(bytes.len());
+    format!("\"{}{}\"", bytes[..shown].escape_ascii(), if shown < bytes.len() { "…" } else { "" })
 }

@@ -53,7 +53,8 @@ pub trait Progress: Sync {
     fn begin(&self, path: &str, done: &Arc<AtomicU64>, total: Option<u64>);
 }
 
-/// The files that inputs stand for: a directory stands for every snapshot in it, in natural order of the names.
+/// The files that inputs stand for: a directory stands for every snapshot in it, in natural order of the names. What looks like one and
+/// is damaged, or cannot be read, is among them.
 ///
 /// # Errors
 /// If a directory cannot be read or holds no snapshot, or standard input is named twice.
@@ -73,25 +74,41 @@ pub fn expand(inputs: &[String]) -> Result<Vec<Candidate>, Error> {
 }
 
 fn directory(path: &str) -> Result<Vec<Candidate>, ErrorKind> {
-    let mut names = Vec::new();
+    let (mut names, mut empty) = (Vec::new(), Vec::new());
     for entry in std::fs::read_dir(path)? {
         let entry = entry?;
-        let hidden = entry.file_name().to_string_lossy().starts_with('.');
-        if hidden || !entry.path().is_file() {
+        let is_file = entry.path().metadata().map(|metadata| metadata.is_file());
+        let is_called = is_called_snapshot(&entry.file_name().to_string_lossy());
+        if entry.file_name().to_string_lossy().starts_with('.') || !is_file.unwrap_or(is_called) {
             continue;
         }
         let file = entry.path().to_string_lossy().into_owned();
-        if let Ok(source) = Source::open(&file)
-            && input::is_known(source.head())
-        {
-            names.push(file);
+        match Source::open(&file) {
+            _ if is_called => names.push(file),
+            Ok(source) if input::is_known(source.head()) => names.push(file),
+            // What cannot be read may be one: whoever reads it says what is wrong.
+            Err(ErrorKind::Io(_) | ErrorKind::Compressed { .. }) => names.push(file),
+            Err(ErrorKind::Empty) => empty.push(file),
+            _ => {}
         }
     }
+    // A dump that failed leaves an empty file with the ending of the others.
+    let ending = |file: &String| Path::new(file).extension().map(ToOwned::to_owned);
+    let of_snapshots: Vec<_> = names.iter().map(ending).collect();
+    names.extend(empty.into_iter().filter(|file| of_snapshots.contains(&ending(file))));
     if names.is_empty() {
-        return Err(ErrorKind::Unrecognized("the directory holds no heap snapshot".to_owned()));
+        return Err(ErrorKind::Unrecognized(
+            "the directory holds no heap snapshot (folders in it are not looked into)".to_owned(),
+        ));
     }
     names.sort_by(|a, b| natural(a, b));
     Ok(names.into_iter().map(|path| Candidate { path, from_directory: true }).collect())
+}
+
+/// Whether a file's name says that it is a snapshot, compressed or not.
+fn is_called_snapshot(name: &str) -> bool {
+    let plain = [".gz", ".zst", ".xz", ".bz2"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name);
+    [".heapsnapshot", ".heaptimeline"].iter().any(|ending| plain.ends_with(ending))
 }
 
 /// Natural order: runs of digits compare as numbers.

@@ -16,6 +16,7 @@ const RUBY: &str = "ruby:";
 /// |---|---|
 /// | `node:events`, `ext:core/mod.js`; before Node 16 `internal/timers.js` | the runtime: `node:`, `ext:` |
 /// | `…/node_modules/NAME/…`, `…/node_modules/@SCOPE/NAME/…`; the innermost counts, so pnpm's folders work | `NAME`, `@SCOPE/NAME` |
+/// | `…/node_modules/.vite/deps/NAME.js` | `NAME` |
 /// | `…/site-packages/NAME/…`, `…/dist-packages/NAME.py` | `NAME` |
 /// | `…/lib/python3.12/…`, `<frozen …>` | `python:` |
 /// | `…/gems/NAME-1.2.3/…`, `…/bundler/gems/NAME-REVISION/…` | `NAME` |
@@ -51,10 +52,18 @@ fn behind<'p, 's>(path: &'p [&'s str], folders: &[&str]) -> Option<&'p [&'s str]
 }
 
 fn npm(path: &[&str]) -> Option<String> {
-    match behind(path, &["node_modules"])? {
+    let at = path.iter().rposition(|part| *part == "node_modules")?;
+    match &path[at + 1..] {
+        // Vite puts the packages that it has bundled in files of their names.
+        [".vite", "deps", file, ..] => {
+            let name = file.split(['?', '#']).next().and_then(|file| file.strip_suffix(".js"))?;
+            Some(if name.starts_with('@') { name.replacen('_', "/", 1) } else { name.to_owned() })
+        }
+        // No package is called so: it is a folder of a tool's.
+        [hidden, ..] if hidden.starts_with('.') => npm(&path[..at]),
         [scope, name, ..] if scope.starts_with('@') => Some(format!("{scope}/{name}")),
         [name, ..] => Some((*name).to_owned()),
-        [] => None,
+        [] => npm(&path[..at]),
     }
 }
 
@@ -103,6 +112,9 @@ mod tests {
             ("webpack://shop/./node_modules/react-dom/client.js", "react-dom"),
             ("/srv/app/.yarn/cache/got-npm-14.0.0-a1b2.zip/node_modules/got/index.js", "got"),
             ("/srv/app/src/node_modules", "app"),
+            ("http://localhost:5173/node_modules/.vite/deps/vue.js?v=1f3a", "vue"),
+            ("http://localhost:5173/node_modules/.vite/deps/@tanstack_query-core.js", "@tanstack/query-core"),
+            ("/srv/app/node_modules/next/node_modules/.cache/a.js", "next"),
             ("/srv/app/src/server.js", "app"),
             ("http://127.0.0.1:39715/w.js", "app"),
             ("evalmachine.<anonymous>", "app"),

@@ -9,7 +9,7 @@ use crate::grouping::{Sums, Traits};
 use crate::load::Loaded;
 use crate::report::{Moved, OrderBy, Survived, Warning};
 use crate::snapshot::{Runtime, Snapshot};
-use crate::stacks::{NOT_TRACKED, Stacks};
+use crate::stacks::Stacks;
 
 /// What one input contributes, without its groups.
 #[derive(Debug)]
@@ -151,6 +151,7 @@ impl Series {
                 added: changes.as_ref().filter(|_| last).map_or(Moved::default(), |changes| changes.added[number]),
                 ..Sums::default()
             };
+            let has_stacks = !snapshot.stacks.is_empty();
             // A stack is known by its frames: its number in a file means nothing in another.
             let numbers = stacks.graft(std::mem::take(&mut snapshot.stacks));
             let mut allocated = vec![Moved::default(); if snapshot.allocated.is_empty() { 0 } else { stacks.len() }];
@@ -158,7 +159,6 @@ impl Series {
                 allocated[numbers[stack] as usize].add(moved);
             }
             snapshot.allocated = allocated;
-            let has_stacks = snapshot.groups.iter().any(|group| group.stack != NOT_TRACKED);
             let more = std::mem::take(&mut snapshot.groups).into_iter().enumerate().map(|(number, group)| {
                 let mut sums = Sums { count: vec![0; n], self_size: vec![0; n], ..moved(number) };
                 sums.count[i] = group.count;

@@ -38,10 +38,10 @@ const GUESSED: usize = 3;
 const SUFFIX: &str = ".map";
 
 impl SourceMaps {
-    /// Reads a map, or all files named `….map` in a folder and the folders in it.
+    /// Reads a map, or all files named `….map` in a folder and the folders in it that are maps: linkers, too, give their files that name.
     ///
     /// # Errors
-    /// If a file cannot be read or is no source map, or the folder holds none.
+    /// If a file cannot be read, or none is a source map.
     pub fn load(path: &str) -> Result<Self, Error> {
         let mut files = Vec::new();
         if Path::new(path).is_dir() {
@@ -53,8 +53,15 @@ impl SourceMaps {
         if files.is_empty() {
             return Err(ErrorKind::Unrecognized(format!("the directory holds no source map (*{SUFFIX})")).at(path));
         }
-        let maps = files.iter().map(|file| read(file).map_err(|kind| kind.at(&file.to_string_lossy())));
-        Ok(Self { maps: maps.collect::<Result<_, _>>()? })
+        let (mut maps, mut refused) = (Vec::new(), None);
+        for file in &files {
+            match read(file) {
+                Ok(map) => maps.push(map),
+                Err(ErrorKind::Unrecognized(what)) => refused = Some(ErrorKind::Unrecognized(what).at(&file.to_string_lossy())),
+                Err(kind) => return Err(kind.at(&file.to_string_lossy())),
+            }
+        }
+        refused.filter(|_| maps.is_empty()).map_or(Ok(Self { maps }), Err)
     }
 
     /// The frame as it stands in the sources; None where no map tells.
@@ -68,6 +75,8 @@ impl SourceMaps {
         // V8 says where the parameters begin.
         let found = match map.name_before(line, column, &frame.function) {
             Some(name_at) => begins(name_at),
+            // A name that V8 made up, or took from elsewhere, is in no map.
+            None if map.lines.get().is_some_and(Option::is_some) || !frame.function.chars().all(in_identifier) => None,
             None => {
                 let length = u32::try_from(frame.function.encode_utf16().count()).ok().filter(|&length| length > 0);
                 let behind = BEHIND_NAME[..GUESSED].iter().filter_map(|behind| u32::try_from(behind.len()).ok());
@@ -105,19 +114,23 @@ impl Map {
         let line = self.lines.get_or_init(lines).as_ref()?.get(line as usize)?;
         let end = line.len().min(column as usize);
         let before = String::from_utf16_lossy(&line[end.saturating_sub(NAME_BEFORE_MAX)..end]);
-        let in_word = |c: char| c.is_alphanumeric() || matches!(c, '_' | '$');
         let near = || {
             let mut rests = BEHIND_NAME.iter().filter_map(|behind| before.strip_suffix(behind)?.strip_suffix(name));
-            rests.find(|rest| !rest.ends_with(in_word)).map(str::len)
+            rests.find(|rest| !rest.ends_with(in_identifier)).map(str::len)
         };
         let last_class = |pattern: &str, name_at: usize| {
-            let whole = |at: usize| !before[..at].ends_with(in_word) && !before[at + pattern.len()..].starts_with(in_word);
+            let whole =
+                |at: usize| !before[..at].ends_with(in_identifier) && !before[at + pattern.len()..].starts_with(in_identifier);
             before.rmatch_indices(pattern).find(|(at, _)| whole(*at)).map(|(at, _)| at + name_at)
         };
         let class = || last_class(&format!("{CLASS}{name}"), CLASS.len()).max(last_class(&format!("{name}=class"), 0));
         let name_at = near().or_else(class)?;
         u32::try_from(end - before[name_at..].encode_utf16().count()).ok()
     }
+}
+
+fn in_identifier(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '$')
 }
 
 /// Adds the maps in a folder and the folders in it. Links are not followed.

@@ -1,6 +1,6 @@
 //! What keeps growing: the rule of [`growth`](crate::growth) over the groups of a series, and its verdicts on rows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::allocation::allocated_at;
 use crate::graph::devtools::keys::class_of_key;
@@ -21,6 +21,8 @@ pub struct Trends {
     judged: Vec<Judged>,
     /// The judged group of each group of the series.
     judged_of: Vec<usize>,
+    /// The groups of each judged group.
+    groups_of: Vec<Vec<usize>>,
     /// By finding, where it is known: why it is alive.
     pub(crate) why: Vec<Option<Why>>,
 }
@@ -89,7 +91,9 @@ impl Trends {
             })
             .collect();
         let rule = Rule::new(series.inputs.len());
-        Self { judgement: rule.judge(&groups), rule, judged, judged_of, why: Vec::new() }
+        let mut groups_of = vec![Vec::new(); judged.len()];
+        judged_of.iter().enumerate().for_each(|(group, &judged)| groups_of[judged].push(group));
+        Self { judgement: rule.judge(&groups), rule, judged, judged_of, groups_of, why: Vec::new() }
     }
 
     /// The judgement of a row at the given levels.
@@ -200,16 +204,11 @@ impl Trends {
         Some(Breakdown { by: Level::Name.label().to_owned(), shown: Shown { groups: groups.len(), of, rest }, groups })
     }
 
-    /// The groups that are judged together as some.
-    fn groups_of(&self, judged: &BTreeSet<usize>) -> Vec<usize> {
-        (0..self.judged_of.len()).filter(|&group| judged.contains(&self.judged_of[group])).collect()
-    }
-
     /// Where most of a finding was allocated.
     fn allocated_at(&self, series: &Series, finding: &crate::growth::Finding) -> Option<AllocatedAt> {
-        let members = finding.members.iter().map(|member| member.group).collect();
-        let headline = self.groups_of(&BTreeSet::from([finding.headline]));
-        allocated_at(series, &headline, &self.groups_of(&members), finding.steps.is_some())
+        let mut groups: Vec<usize> = finding.members.iter().flat_map(|member| &self.groups_of[member.group]).copied().collect();
+        groups.sort_unstable();
+        allocated_at(series, &self.groups_of[finding.headline], &groups, finding.steps.is_some())
     }
 
     /// The findings as a report shows them. `row_of` is the id of the row each group counts in.

@@ -127,6 +127,9 @@ fn analyse(
 
 /// The report; an error if filters left nothing to show.
 fn matched(report: Report, options: &Options) -> Result<Report, Failure> {
+    if report.groups.is_empty() && options.allocated_between.is_some() && report.shown.of == 0 {
+        return Err(Failure::new(exit::INPUT, "no object was allocated in the time that --allocated-between names"));
+    }
     let filtered = options.focus.is_some() || options.ignore.is_some() || !options.kinds.is_empty();
     if filtered && report.groups.is_empty() {
         return Err(Failure::new(exit::INPUT, "no group matches --focus, --ignore and --kind"));

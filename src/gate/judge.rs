@@ -6,6 +6,7 @@ use super::{Gate, Growth, Rule};
 use crate::grouping::Level;
 use crate::report::{Check, Reason, Report, Status, Verdict, Warning};
 use crate::series::Series;
+use crate::snapshot::OUTSIDE;
 use crate::text::{count, fit, safe_name};
 use crate::trend::group_id;
 
@@ -191,7 +192,9 @@ impl<'a> Judge<'a> {
         let options = self.gate.options;
         let level = Level::default_of(self.series.runtime);
         let counts = |group: &&crate::series::SeriesGroup| {
-            (options.kinds.is_empty() || options.kinds.contains(&group.kind)) && options.matches(&[level.key(self.series, group)])
+            group.kind != OUTSIDE
+                && (options.kinds.is_empty() || options.kinds.contains(&group.kind))
+                && options.matches(&[level.key(self.series, group)])
         };
         if self.series.groups.iter().find(counts).is_none() {
             self.untold("nothing-matched", "no object is left to check", None);

@@ -71,7 +71,7 @@ impl Stream {
                     section: self.section.to_owned(),
                     offset: self.offset + searched as u64,
                     expected: format!("the end of a line of at most {} bytes", crate::text::count(LINE_MAX as u64)),
-                    found: crate::error::excerpt(&buffer[searched - 16..]),
+                    found: crate::error::discreet_excerpt(&buffer[searched - 16..]),
                 });
             }
         }

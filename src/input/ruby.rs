@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 
-use crate::error::{ErrorKind, excerpt};
+use crate::error::{ErrorKind, discreet_excerpt};
 use crate::input::feed::{Feed, Piece, Stream};
 use crate::input::text::compact;
 use crate::input::{InputFormat, Sniff, Want};
@@ -372,6 +372,6 @@ fn refusal(error: &serde_json::Error, line: &[u8], offset: u64) -> ErrorKind {
 
 /// The error that something else stands at an offset; nothing is the end of the file.
 fn malformed(offset: u64, expected: &str, found: &[u8]) -> ErrorKind {
-    let found = if found.is_empty() { "end of file (file cut short?)".to_owned() } else { excerpt(found) };
+    let found = if found.is_empty() { "end of file (file cut short?)".to_owned() } else { discreet_excerpt(found) };
     ErrorKind::Malformed { section: SECTION.to_owned(), offset, expected: expected.to_owned(), found }
 }

@@ -2,13 +2,16 @@
 
 use std::io::{Read, Write};
 
-use crate::error::{ErrorKind, excerpt};
+use crate::error::{ErrorKind, discreet_excerpt, excerpt};
 use crate::scan::{Kernel, MARGIN};
 
 /// How much is read at a time.
 const BLOCK: usize = 512 << 10;
 /// Bytes kept in front of the unread text, for kernels that look back.
 const KEEP: usize = 64;
+
+/// Sections of numbers only, which may be quoted: there are no contents of strings in them.
+const OF_NUMBERS: [&str; 6] = ["nodes", "edges", "trace_function_infos", "trace_tree", "samples", "locations"];
 
 /// A byte order mark.
 const BOM: &[u8] = b"\xef\xbb\xbf";
@@ -152,7 +155,11 @@ impl<'a> Text<'a> {
                 Err(error) => return error,
             }
         }
-        let found = if self.rest().is_empty() { "end of file (file cut short?)".to_owned() } else { excerpt(self.rest()) };
+        let found = match self.rest() {
+            [] => "end of file (file cut short?)".to_owned(),
+            rest if OF_NUMBERS.contains(&self.section) => excerpt(rest),
+            rest => discreet_excerpt(rest),
+        };
         self.malformed(self.offset(), expected, found)
     }
 

@@ -6,7 +6,7 @@
 
 use std::io::{self, Write};
 
-use super::rows::others;
+use super::rows::outermost_others;
 use super::{Renderer, Style};
 use crate::grouping::Level;
 use crate::report::{Group, Report};
@@ -34,7 +34,7 @@ impl Renderer for Folded {
         }
         let rest = &report.shown.rest;
         if report.shown.of > report.shown.groups {
-            write_line(&[frame(&others(&report.shown).unwrap_or_default())], values(&rest.count, &rest.self_size), out)?;
+            write_line(&[frame(&outermost_others(report).unwrap_or_default())], values(&rest.count, &rest.self_size), out)?;
         }
         Ok(())
     }

@@ -41,7 +41,15 @@ pub(super) fn rows(report: &Report) -> Vec<Row<'_>> {
         for group in &report.groups {
             push_group(&mut rows, group, Role::Group, 0);
         }
-        push_rest(&mut rows, &report.shown, 0);
+        if let Some(others) = outermost_others(report) {
+            rows.push(Row {
+                role: Role::Rest,
+                depth: 0,
+                label: others.into(),
+                sums: Cow::Borrowed(&report.shown.rest),
+                group: None,
+            });
+        }
     } else {
         let tree = Tree::new(report);
         tree.push_children(&mut rows, &[]);
@@ -71,6 +79,16 @@ pub(super) fn others(shown: &Shown) -> Option<String> {
         1 => Some("[1 other]".to_owned()),
         n => Some(format!("[{} others]", text::count(super::number(n)))),
     }
+}
+
+/// The same for a whole report, which may be of a range of time.
+pub(super) fn outermost_others(report: &Report) -> Option<String> {
+    let others = others(&report.shown)?;
+    Some(match (report.grouping.allocated_between, others.strip_suffix(']')) {
+        (Some(_), _) if report.shown.of == report.shown.groups => "[outside the range]".to_owned(),
+        (Some(_), Some(rows)) => format!("{rows} and outside the range]"),
+        _ => others,
+    })
 }
 
 pub(super) fn sums(group: &Group) -> Totals {

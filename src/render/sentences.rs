@@ -177,7 +177,7 @@ fn series_names(names: &[String], style: &Style) -> String {
 /// A row that grew, and where most of that was allocated. Name and share are safe to print.
 pub(super) struct Place<'r> {
     pub(super) name: String,
-    /// `+1.2 KiB of +2.4 KiB`: growth of that way through the program, and of the row.
+    /// `+1.2 KiB of +2.4 KiB`: growth of that way through the program, and of the row where that is not less.
     pub(super) share: String,
     pub(super) frames: &'r [Frame],
 }
@@ -187,13 +187,14 @@ pub(super) fn places<'r>(report: &'r Report, style: &Style) -> Vec<Place<'r>> {
     let rows = report.groups.iter().filter(|_| report.command == Command::Diff);
     rows.filter_map(|row| {
         let at = row.allocated_at.as_ref()?;
-        let share = match (at.size_delta, row.change.size_delta) {
-            (Some(part), Some(all)) => [part, all].map(|size| style.signed_size(size)),
-            _ => [at.count_delta, row.change.count_delta?].map(text::signed_count),
-        };
+        let of_bytes = at.size_delta.zip(row.change.size_delta);
+        let (part, all) = of_bytes.unwrap_or((at.count_delta, row.change.count_delta?));
+        let figure = |number| if of_bytes.is_some() { style.signed_size(number) } else { text::signed_count(number) };
+        // What other ways allocated may have shrunk.
+        let share = if part > all { figure(part) } else { format!("{} of {}", figure(part), figure(all)) };
         Some(Place {
             name: style.fit(&style.safe(&rows::label(&row.kind, &row.name)), PLACE_NAME_MAX),
-            share: share.join(" of "),
+            share,
             frames: &at.frames,
         })
     })

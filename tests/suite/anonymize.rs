@@ -149,3 +149,43 @@ fn what_is_no_whole_snapshot_is_refused_and_leaves_nothing() {
         assert_eq!(run(&["anonymize", &leak(1), "/dev/full"]).code, Some(5));
     }
 }
+
+/// A snapshot of a root and three objects with two references; the second is a WeakMap's. `names` are the last strings.
+fn with_entry(names: [&str; 2]) -> Vec<u8> {
+    format!(
+        r#"{{"snapshot":{{"title":"S3CRET title","meta":{{"node_fields":["type","name","id","self_size","edge_count"],
+"node_types":[["synthetic","object","string"],"string","number","number","number"],
+"edge_fields":["type","name_or_index","to_node"],"edge_types":[["property","internal"],"string_or_number","node"],"note":"S3CRET note"}},
+"node_count":3,"edge_count":2,"root_index":0,"extra":{{"path":"S3CRET path"}}}},
+"nodes":[0,0,1,0,1,1,1,3,16,1,2,2,5,16,0],"edges":[0,3,5,1,4,10],
+"strings":["(root)","Session","S3CRET value","cache","{}","{}"]}}"#,
+        names[0], names[1]
+    )
+    .into_bytes()
+}
+
+/// V8 names the references to a WeakMap's value by key and value, of which strings are told by their text, and cuts long names.
+#[test]
+fn names_of_weak_entries_tell_ids_only() {
+    const WHOLE: &str = r#"17 / part of key (S3CRET \"a\" @3) -> value (S3CRET 9 @1) -> value (x @5) pair in WeakMap (table @7)"#;
+    const CUT: &str = "18 / part of key (S3CRET that is cut sh";
+    let folder = folder();
+    let path = put(folder.path(), "s.heapsnapshot", &with_entry([WHOLE, CUT]));
+    let cut = put(folder.path(), "cut.heapsnapshot", &with_entry([CUT, WHOLE]));
+    for options in [&[][..], &["--hash-names", "key"]] {
+        let copy = text(&folder.path().join("copy.heapsnapshot"));
+        assert_eq!(run(&[&["anonymize", &path, &copy], options].concat()).code, Some(0));
+        let content = std::fs::read_to_string(&copy).unwrap();
+        assert!(!content.contains("S3CRET"), "{content}");
+        let strings = document(&copy)["strings"].clone();
+        assert_eq!(
+            strings[4],
+            "17 / part of key (xxxxxxxxxx @3) -> value (xxxxxxxxxxxxxxxxxxxxxxxx @5) pair in WeakMap (table @7)"
+        );
+        assert_eq!(strings[5], "x".repeat(CUT.len()));
+        assert_eq!(run(&[&["anonymize", &cut, &copy], options].concat()).code, Some(0));
+        assert_eq!(document(&copy)["strings"][4], "18 / part of key (xxxxxxxxxxxxxxxxxxxxx");
+        assert_eq!(figures(&copy)["totals"], figures(&path)["totals"]);
+    }
+    assert_eq!(run(&["anonymize", &path, "-", "--hash-names", ""]).code, Some(2));
+}

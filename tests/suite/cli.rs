@@ -70,7 +70,8 @@ fn inputs_that_cannot_be_read_exit_with_3() {
     let no_snapshots = folder();
     put(no_snapshots.path(), "notes.txt", b"nothing");
     put(no_snapshots.path(), "package.json", b"{\"name\":1}");
-    let no_content = put(no_snapshots.path(), "empty.heapsnapshot", b"");
+    let without_content = folder();
+    let no_content = put(without_content.path(), "empty.heapsnapshot", b"");
     for args in [
         &["top", "no/such/file"][..],
         &["no/such/file"],
@@ -283,4 +284,30 @@ fn a_path_of_the_report_is_as_it_was_given() {
     let report = crate::support::report(&["top", "./fixtures/../fixtures/v8/leak/s1.heapsnapshot"]);
     assert_eq!(report["inputs"][0]["path"], "./fixtures/../fixtures/v8/leak/s1.heapsnapshot");
     assert_eq!(report["inputs"][0]["file_bytes"], std::fs::metadata(repository().join(leak(1))).unwrap().len());
+}
+
+#[test]
+fn messages_quote_no_contents() {
+    let folder = folder();
+    let strings = |strings: &str| {
+        let mut file = synth::file(&[synth::object("object", "Job", 1, 8)], &Style::required());
+        let at = file.windows(9).position(|window| window == b"\"strings\"").unwrap();
+        file.truncate(at);
+        [&file[..], format!("\"strings\":{strings}}}").as_bytes()].concat()
+    };
+    for content in [
+        strings("[\"<dummy>\" \"S3CRET\",\"Job\"]"),
+        strings("[\"<dummy>\",\"Job\\qS3CRET\"]"),
+        strings("[\"<dummy>\",\"Job\",S3CRET]"),
+        b"{\"address\": 1, \"type\": \"str\", \"size\": 9, \"value\": \"\\qS3CRET\", \"refs\": []}\n".to_vec(),
+        b"{\"address\": 1, \"type\": \"str\", \"size\": S3CRET, \"refs\": []}\n".to_vec(),
+        b"{\"address\":\"0x7f\", \"type\":\"STRING\", \"class\":\"0x1\", \"memsize\": \"S3CRET\"}\n".to_vec(),
+        b"[[[\"a.py\",1,\"f\",\"x\" \"S3CRET\"]]]".to_vec(),
+    ] {
+        let path = put(folder.path(), "broken", &content);
+        for command in ["top", "verify"] {
+            let message = run(&[command, &path]).refusal().to_owned();
+            assert!(!message.contains("S3C"), "{message}");
+        }
+    }
 }

@@ -322,7 +322,7 @@ fn what_is_wrong_is_told_with_its_place() {
     let row = |fields: &str| format!("allocator,num_allocations,size,tid,thread_name,stack_trace\n{fields}\n");
     let classes = |lines: &str| format!(" num     #instances         #bytes  class name\n{lines}");
     for (content, words) in [
-        ("[[[\"a\",1]],[[\"a\",-1]]]".to_owned(), "stacks: expected a line number at byte 17, found \"-1]]]\""),
+        ("[[[\"a\",1]],[[\"a\",-1]]]".to_owned(), "stacks: expected a line number at byte 17, found \"-…\""),
         ("[[[\"a\",4294967296]]]".to_owned(), "stacks: expected a line number at byte 7,"),
         ("[[[\"a\",18446744073709551616]]]".to_owned(), "stacks: expected a line number at byte 7,"),
         ("[[[\"a\",1.0]]]".to_owned(), "stacks: expected a line number at byte 7,"),
@@ -362,14 +362,14 @@ fn what_is_wrong_is_told_with_its_place() {
         ),
         (classes(" 1: 1 16 A\nTotal 1 16\n 1: 1 16 A\n"), "histogram: expected end of file at byte 69,"),
         (classes(" 1: 1 16 A\n"), "histogram: expected the line of totals at byte 58, found end of file (file cut short?)"),
-        (object(",\"memsize\":-1"), "objects: expected a record (u64) at byte 59, found \"-1}"),
+        (object(",\"memsize\":-1"), "objects: expected a record (u64) at byte 59, found \"-…\""),
         (object(",\"memsize\":18446744073709551616"), "objects: expected a record (u64) at byte 59,"),
-        (object(", \"line\": 4294967296"), "objects: expected a record (u32) at byte 58, found \"4294967296}"),
+        (object(", \"line\": 4294967296"), "objects: expected a record (u32) at byte 58, found \"4…\""),
         (
             object(",\"memsize\":18446744073709551615}\n{\"address\":\"0x2\",\"type\":\"STRING\",\"memsize\":1"),
             "objects: the sizes add up",
         ),
-        (object(",\"class\":17"), "objects: expected a record (an address such as \"0x7f00\") at byte 57, found \"17}"),
+        (object(",\"class\":17"), "objects: expected a record (an address such as \"0x7f00\") at byte 57, found \"1…\""),
         (object("} x"), "objects: expected a record (trailing characters) at byte 50"),
         (format!("{root}{{\"type\":\"STRING\"}}\n"), "objects: expected a record with an address at byte 16,"),
         (format!("{root}[]\n"), "objects: expected a record"),

@@ -425,3 +425,13 @@ fn reading_references_of_dumps_changes_no_other_figure() {
         }
     }
 }
+
+#[test]
+fn a_heap_without_objects_is_one() {
+    let folder = folder();
+    let path = put(folder.path(), "s.heapsnapshot", &synth::file(&[], &Style::required()));
+    for options in [&["--retained"][..], &["--sizes", "owned"], &["--by", "devtools"], &["--by", "owner"], &["--strings"]] {
+        let report = report(&[&["top", &path], options].concat());
+        assert_eq!(report["totals"]["count"], serde_json::json!([0]), "{options:?}");
+    }
+}

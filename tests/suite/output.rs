@@ -309,3 +309,77 @@ fn a_file_that_is_replaced_or_deleted_is_read_as_it_was_or_refused() {
         30,
     );
 }
+
+#[test]
+fn no_output_takes_the_place_of_an_input_or_of_another() {
+    let folder = folder();
+    let (path, link) = (folder.path().join("s.heapsnapshot"), folder.path().join("link"));
+    std::fs::copy(repository().join(leak(1)), &path).unwrap();
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let (file, link, twice) = (text(&path), text(&link), output("json", &folder.path().join("./report")));
+    let other = output("csv", &folder.path().join("report"));
+    for args in [
+        &["top", &file, "-o", &output("csv", &path)][..],
+        &["top", &link, "-o", &output("csv", &path)],
+        &["top", &file, "-o", &format!("csv={link}")],
+        &["paths", &file, "Job", "-o", &output("json", &path)],
+        &["check", &file, "--max", "Job=0", "-o", &output("json", &path)],
+        &["summary", &file, "-o", &file],
+        &["anonymize", &file, &link],
+        &["top", &file, "-o", &twice, "-o", &other],
+    ] {
+        let run = run(args);
+        assert_eq!(run.code, Some(2), "{args:?}: {run:?}");
+        assert_eq!(run.stderr.lines().count(), 1, "{run:?}");
+    }
+    assert_eq!(std::fs::read(&path).unwrap(), std::fs::read(repository().join(leak(1))).unwrap());
+    assert_eq!(entries(folder.path()), ["link", "s.heapsnapshot"]);
+    assert_eq!(run(&["top", &file, "-o", "json=/dev/null", "-o", "csv=/dev/null"]).code, Some(0));
+}
+
+#[test]
+fn a_limit_for_files_is_like_a_full_disk() {
+    let folder = folder();
+    let copy = folder.path().join("copy");
+    let mut limited = Command::new("sh");
+    limited.args([
+        "-c",
+        "ulimit -f 10; exec \"$0\" anonymize \"$1\" \"$2\"",
+        env!("CARGO_BIN_EXE_heapdiff"),
+        &leak(1),
+        &text(&copy),
+    ]);
+    limited.current_dir(repository());
+    let run = finish(limited);
+    assert_eq!(run.code, Some(5), "{run:?}");
+    assert!(entries(folder.path()).is_empty());
+}
+
+/// `bash` gives the output of a command as a pipe with a name, which can be read once.
+#[test]
+fn pipes_with_names_are_read_once() {
+    let shell = |script: &str| {
+        let mut bash = Command::new("bash");
+        bash.args(["-c", script, env!("CARGO_BIN_EXE_heapdiff")]).current_dir(repository());
+        finish(bash)
+    };
+    if shell("exit 7").code != Some(7) {
+        return;
+    }
+    let (files, pipes) = (
+        "fixtures/v8/leak/s1.heapsnapshot fixtures/v8/leak/s7.heapsnapshot",
+        "<(cat fixtures/v8/leak/s1.heapsnapshot) <(gzip -c fixtures/v8/leak/s7.heapsnapshot)",
+    );
+    let read = |inputs: &str| {
+        let run = shell(&format!("\"$0\" diff {inputs} --format json"));
+        assert_eq!(run.code, Some(0), "{run:?}");
+        let report = run.json();
+        (report["groups"].clone(), report["totals"].clone())
+    };
+    assert_eq!(read(pipes), read(files));
+    for command in ["paths <(cat fixtures/v8/leak/s1.heapsnapshot) Job", "anonymize <(cat fixtures/v8/leak/s1.heapsnapshot) -"] {
+        let run = shell(&format!("\"$0\" {command}"));
+        assert_eq!(run.code, Some(2), "{run:?}");
+        assert!(run.stderr.contains("more than once"), "{run:?}");
+    }
+}

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::support::synth::{self, Style};
-use crate::support::{Rng, corpus, folder, leak, put, report, repository, run, run_with_input, text};
+use crate::support::{Rng, corpus, folder, gzip, leak, put, report, repository, run, run_with_input, text};
 
 fn codes(report: &Value) -> Vec<&str> {
     report["warnings"].as_array().unwrap().iter().map(|warning| warning["code"].as_str().unwrap()).collect()
@@ -317,4 +317,33 @@ fn summaries_of_bun_keep_the_order_of_its_files() {
     };
     assert_eq!(order(&files), order(&summaries));
     assert_eq!(order(&files).1, serde_json::json!({"by": "given", "key": null}));
+}
+
+#[test]
+fn what_is_damaged_in_a_directory_is_told() {
+    let whole = std::fs::read(crate::support::repository().join(leak(1))).unwrap();
+    for (name, content) in [
+        ("s3.heapsnapshot", &b""[..]),
+        ("s3.heapsnapshot", &whole[..3]),
+        ("s3.heapsnapshot", b"\0\0\0\0"),
+        ("s3.heapsnapshot.gz", &gzip(&whole)[..200]),
+        ("s3.json.gz", &gzip(&whole)[..200]),
+        ("s3.heapsnapshot.xz", b"\xfd7zXZ\0"),
+    ] {
+        let folder = folder();
+        copies(folder.path(), &[(1, "s1.heapsnapshot"), (2, "s2.heapsnapshot")]);
+        put(folder.path(), name, content);
+        for command in ["trend", "verify", "check"] {
+            let message = run(&[command, &text(folder.path())]).refusal().to_owned();
+            assert!(message.contains(name), "{message}");
+        }
+    }
+    // Of others only what is like those that are known.
+    let dumps = folder();
+    for (name, content) in [("1.json", &b"[[[\"a.py\",1,\"f\",\"\"]]]"[..]), ("2.txt", b""), ("3.json", b"{\"name\":1}")] {
+        put(dumps.path(), name, content);
+    }
+    assert_eq!(run(&["verify", &text(dumps.path())]).code, Some(0));
+    put(dumps.path(), "4.json", b"");
+    assert!(run(&["verify", &text(dumps.path())]).refusal().contains("4.json: the file is empty"));
 }

@@ -480,3 +480,14 @@ fn objects_of_a_range_of_time_are_those_with_its_ids() {
         assert_eq!(run(&["top", &path, "--allocated-between", wrong]).code, Some(2), "{wrong}");
     }
 }
+
+#[test]
+fn a_time_in_which_nothing_was_allocated_is_no_result() {
+    let path = text(&corpus("chromium-worker/recording.heaptimeline"));
+    for options in [&[][..], &["--by", "site"]] {
+        let message = run(&[&["top", &path, "--allocated-between", "60m.."], options].concat()).refusal().to_owned();
+        assert!(message.contains("--allocated-between"), "{message}");
+    }
+    let gate = run(&["check", &path, "--allocated-between", "60m..", "--max", "Job=0"]);
+    assert_eq!(gate.code, Some(4), "{gate:?}");
+}

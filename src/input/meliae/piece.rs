@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::groups::{Groups, Role};
 use super::json::{Json, Problem, Record};
 use super::words::{NAMED, PAIRED};
-use crate::error::{ErrorKind, excerpt};
+use crate::error::{ErrorKind, discreet_excerpt};
 use crate::input::Want;
 use crate::input::feed::Piece;
 use crate::scan::{Kernel, Line};
@@ -188,7 +188,7 @@ fn malformed(line: &[u8], offset: u64, problem: &Problem, file_end: Option<u64>)
         // It does not end as a record does.
         Some(end) if line.last() != Some(&b'}') => (end, "the rest of a record", "end of file (file cut short?)".to_owned()),
         _ if rest.is_empty() => (offset + line.len() as u64, problem.expected, "end of line".to_owned()),
-        _ => (offset + problem.at as u64, problem.expected, excerpt(rest)),
+        _ => (offset + problem.at as u64, problem.expected, discreet_excerpt(rest)),
     };
     ErrorKind::Malformed { section: super::SECTION.to_owned(), offset, expected: expected.to_owned(), found }
 }

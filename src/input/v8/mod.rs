@@ -115,7 +115,8 @@ struct Parts<'a> {
     nodes_aside: Option<Aside>,
     strings_aside: Option<Aside>,
     traces: Traces,
-    traces_aside: Vec<(&'static str, Aside)>,
+    /// Stacks and locations that came before the header.
+    early: Vec<(&'static str, Aside)>,
     samples: Option<Vec<Sample>>,
     samples_aside: Option<Aside>,
     name_max_offset: u64,
@@ -141,7 +142,7 @@ fn front_to_back(input: &mut dyn Read, kernel: Kernel, want: Want<'_>, names_max
         nodes_aside: None,
         strings_aside: None,
         traces: Traces::default(),
-        traces_aside: Vec::new(),
+        early: Vec::new(),
         samples: None,
         samples_aside: None,
         name_max_offset: 0,
@@ -194,7 +195,7 @@ impl<'a> Parts<'a> {
             b"trace_function_infos" => self.traces(text, traces::SECTIONS[0])?,
             b"trace_tree" => self.traces(text, traces::SECTIONS[1])?,
             b"samples" => self.samples(text)?,
-            b"locations" => self.skip(text, "locations")?,
+            b"locations" => self.locations(text)?,
             _ => self.skip(text, "unknown section")?,
         }
         Ok(())
@@ -203,6 +204,22 @@ impl<'a> Parts<'a> {
     fn skip(&self, text: &mut Text<'_>, section: &'static str) -> Result<(), ErrorKind> {
         text.section = section;
         if self.want.verify { json::value(text) } else { text.skip_value(&mut std::io::sink()) }
+    }
+
+    fn locations(&mut self, text: &mut Text<'_>) -> Result<(), ErrorKind> {
+        match &self.header {
+            None if self.want.verify => {
+                text.section = "locations";
+                self.early.push(("locations", put_aside(text)?));
+                Ok(())
+            }
+            Some(header) if self.want.verify && header.location_fields.is_some() => {
+                text.section = "locations";
+                text.expect(b'[')?;
+                graph::Locations::read(text, header).map(|_| ())
+            }
+            _ => self.skip(text, "locations"),
+        }
     }
 
     fn edges(&mut self, text: &mut Text<'_>) -> Result<(), ErrorKind> {
@@ -225,7 +242,7 @@ impl<'a> Parts<'a> {
             Some(Header { trace_fields: Some(fields), .. }) => self.traces.read(text, section, fields),
             None if self.want.stacks || self.want.verify => {
                 text.section = section;
-                self.traces_aside.push((section, put_aside(text)?));
+                self.early.push((section, put_aside(text)?));
                 Ok(())
             }
             _ => self.skip(text, section),
@@ -311,8 +328,9 @@ impl<'a> Parts<'a> {
                 return Err(missing(text, section));
             }
         }
-        for (section, mut aside) in std::mem::take(&mut self.traces_aside) {
-            self.traces(&mut Text::new(&mut aside.file, aside.offset, self.kernel), section)?;
+        for (section, mut aside) in std::mem::take(&mut self.early) {
+            let mut text = Text::new(&mut aside.file, aside.offset, self.kernel);
+            if section == "locations" { self.locations(&mut text)? } else { self.traces(&mut text, section)? }
         }
         if let Some(mut aside) = self.samples_aside.take() {
             self.samples(&mut Text::new(&mut aside.file, aside.offset, self.kernel))?;

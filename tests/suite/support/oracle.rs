@@ -45,13 +45,13 @@ struct Meta {
     #[serde(default)]
     edge_fields: Option<Vec<String>>,
     #[serde(default)]
+    location_fields: Option<Vec<String>>,
+    #[serde(default)]
     edge_types: Option<Vec<Value>>,
     #[serde(default, rename = "trace_function_info_fields")]
     _trace_function_info_fields: Option<Vec<String>>,
     #[serde(default, rename = "trace_node_fields")]
     _trace_node_fields: Option<Vec<String>>,
-    #[serde(default, rename = "location_fields")]
-    _location_fields: Option<Vec<String>>,
     #[serde(default, rename = "sample_fields")]
     _sample_fields: Option<Vec<String>>,
 }
@@ -311,17 +311,37 @@ pub(crate) fn read_all(bytes: &[u8]) -> Result<Plain, String> {
         nodes: Vec<u64>,
         edges: Vec<Value>,
         strings: Vec<IgnoredAny>,
+        #[serde(default)]
+        locations: Option<Value>,
     }
     let plain = read(bytes)?;
     traced(bytes)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = without_lone_surrogates(std::str::from_utf8(bytes).map_err(|error| error.to_string())?);
-    let Edges { snapshot, nodes, edges, strings } = serde_json::from_str(&text).map_err(|error| error.to_string())?;
+    let Edges { snapshot, nodes, edges, strings, locations } = serde_json::from_str(&text).map_err(|error| error.to_string())?;
     // A negative zero is a whole number, too.
     let whole = |value: &Value| {
         value.as_i64().or_else(|| value.as_f64().filter(|&value| value == 0.0 && value.is_sign_negative()).map(|_| 0))
     };
     let edges: Vec<i64> = edges.iter().map(whole).collect::<Option<_>>().ok_or("edges are whole numbers")?;
+    let named = |fields: &&Vec<String>| {
+        ["object_index", "script_id", "line", "column"].iter().all(|name| fields.iter().any(|field| field == name))
+    };
+    if let Some((fields, locations)) = snapshot.meta.location_fields.as_ref().filter(named).zip(locations) {
+        let locations = locations.as_array().ok_or("locations are an array")?;
+        let locations: Vec<i64> = locations.iter().map(whole).collect::<Option<_>>().ok_or("locations are whole numbers")?;
+        if !locations.len().is_multiple_of(fields.len()) {
+            return Err("a location is cut short".to_owned());
+        }
+        let object = fields.iter().position(|field| field == "object_index").unwrap_or(0);
+        for location in locations.chunks(fields.len()) {
+            let of_node = usize::try_from(location[object].unsigned_abs())
+                .is_ok_and(|at| at < nodes.len() && at % snapshot.meta.node_fields.len() == 0);
+            if of_node && location.iter().any(|value| u32::try_from(value.unsigned_abs()).is_err()) {
+                return Err("a place passes 32 bits".to_owned());
+            }
+        }
+    }
     let node_fields = snapshot.meta.node_fields;
     let edge_fields = snapshot.meta.edge_fields.ok_or("no edge_fields")?;
     let place = |name: &str| edge_fields.iter().position(|field| field == name).ok_or(format!("no {name}"));

@@ -11,7 +11,7 @@ use crate::scan::number_before;
 
 /// What the array holds.
 #[derive(Debug, Default)]
-pub(super) struct Locations {
+pub(in crate::input::v8) struct Locations {
     /// Ordinals and numbers of places.
     pub(super) located: Vec<(u32, u32)>,
     pub(super) places: Vec<Place>,
@@ -19,7 +19,7 @@ pub(super) struct Locations {
 
 impl Locations {
     /// Reads the rest of the array behind `[`, up to and including `]`.
-    pub(super) fn read(text: &mut Text<'_>, header: &Header) -> Result<Self, ErrorKind> {
+    pub(in crate::input::v8) fn read(text: &mut Text<'_>, header: &Header) -> Result<Self, ErrorKind> {
         let Some(fields) = &header.location_fields else {
             return Err(text.inconsistent(text.offset(), "the header's meta does not describe locations".to_owned()));
         };

@@ -15,11 +15,11 @@ use crate::report::Warning;
 use crate::scan::Kernel;
 use crate::source::Source;
 use columns::{EdgeColumns, NodeColumns};
-use locations::Locations;
 use nodes::NodeFacts;
 use strings::Table;
 
 pub(super) use groups::read_heap;
+pub(super) use locations::Locations;
 
 mod columns;
 mod edges;
