@@ -13,11 +13,12 @@ use crate::grouping::Level;
 use crate::input::TimeRange;
 use crate::render::RENDERERS;
 
-/// Finds the types that keep growing across large V8 heap snapshots.
+/// Finds the types that keep growing across large heap snapshots.
 ///
 /// Given one snapshot, shows its groups by size; given two, what changed between them; given three or more (or a directory of
-/// them), which types keep growing. Reads .heapsnapshot and .heaptimeline files of any size, plain, .gz or .zst, and summaries
-/// written by `heapdiff summary`.
+/// them), which types keep growing. Reads V8's .heapsnapshot and .heaptimeline files of any size, object dumps of Python (pyrasite,
+/// meliae), tracemalloc, memray, Ruby's ObjectSpace.dump_all and jmap's histograms, plain, .gz or .zst, and summaries written by
+/// `heapdiff summary`.
 #[derive(Debug, Parser)]
 #[command(name = "heapdiff", version, args_conflicts_with_subcommands = true, arg_required_else_help = true, max_term_width = 80)]
 #[command(

@@ -199,6 +199,9 @@ pub fn output(command: report::Command, args: &OutputArgs) -> Result<Output, Fai
             .split_once('=')
             .filter(|(_, path)| !path.is_empty())
             .ok_or_else(|| Failure::new(exit::USAGE, format!("-o {file}: expected FORMAT=PATH, such as json=report.json")))?;
+        if path == "-" {
+            return Err(Failure::new(exit::USAGE, format!("-o {file}: what goes to standard output is said by --format")));
+        }
         files.push((renderer(format)?, path.to_owned()));
     }
     threads(args.threads)?;

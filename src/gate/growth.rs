@@ -49,11 +49,16 @@ impl<'a> Judge<'a> {
         let counts = told && !finding.runtime && (verdict == TrendVerdict::Leak || suspects);
         let allow = rule.map_or(&[][..], |rule| &self.gate.rules.groups[rule].allow);
         let allowed = allow.contains(&finding.verdict) || allow.contains(&TrendVerdict::Leak);
-        if !counts || allowed {
+        if !counts {
             return;
         }
         let printed = printable(&key[1]);
         let message = self.grows(&printed, finding, verdict, repeated);
+        if let Some(rule) = rule.filter(|_| allowed) {
+            let called = self.gate.rules.groups[rule].called();
+            self.warning("allowed-finding", &format!("{message}: allowed by {called}"));
+            return;
+        }
         if self.is_known(finding, verdict) {
             let called = self.gate.baseline.map_or_else(String::new, super::baseline::Baseline::called);
             self.warning("known-finding", &format!("{message}: known from {called}"));

@@ -233,7 +233,7 @@ impl<'a> Judge<'a> {
 
 impl Rule {
     /// What a sentence calls it.
-    fn called(&self) -> String {
+    pub(super) fn called(&self) -> String {
         let name = short(self.pattern.text());
         match &self.place {
             Some(place) => format!("{}:{}: the rule for {name:?}", place.file, place.line),

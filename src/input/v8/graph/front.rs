@@ -7,7 +7,7 @@ use super::edges::{EdgeRule, EdgeSink};
 use super::locations::Locations;
 use super::nodes::{NodeFacts, NodeSink};
 use super::strings::Table;
-use super::{Parsed, Raw, assemble, columns, edge_count_field, missing};
+use super::{Parsed, Raw, assemble, columns, edge_count_field, first_edges, missing};
 use crate::error::ErrorKind;
 use crate::graph::GraphWant;
 use crate::input::v8::document::{self, Aside, put_aside};
@@ -120,12 +120,17 @@ impl Parts {
         for (section, mut aside) in std::mem::take(&mut self.aside) {
             self.array(section, &mut Text::new(&mut aside.file, aside.offset, kernel))?;
         }
-        let Parts { header, nodes, edges, node_facts, edge_name_max, locations, traces, strings, .. } = self;
+        let Parts { header, mut nodes, edges, node_facts, edge_name_max, locations, traces, strings, .. } = self;
         let header = header.ok_or_else(|| missing(text, "snapshot"))?;
         let node_facts = node_facts.ok_or_else(|| missing(text, "nodes"))?;
         let edge_name_max = edge_name_max.ok_or_else(|| missing(text, "edges"))?;
         let strings = strings.ok_or_else(|| missing(text, "strings"))?;
         let ephemerons = strings.ephemerons();
+        first_edges(&mut nodes.edges, header.edge_count).map_err(|problem| ErrorKind::Inconsistent {
+            section: "edges".to_owned(),
+            offset: text.offset(),
+            problem,
+        })?;
         assemble(
             Raw {
                 header,

@@ -63,6 +63,7 @@ fn parse(source: &mut Source, want: GraphWant) -> Result<Parsed, ErrorKind> {
 /// What has been read of a snapshot.
 struct Raw {
     header: Header,
+    /// With [`first_edges`] in the place of the numbers of edges.
     nodes: NodeColumns,
     node_facts: NodeFacts,
     edges: EdgeColumns,
@@ -113,8 +114,7 @@ fn first_edges(counts: &mut [u32], announced: u64) -> Result<(), String> {
 
 /// Checks what has been read and puts it together; `end` is the offset behind it all.
 fn assemble(raw: Raw, end: u64) -> Result<Parsed, ErrorKind> {
-    let Raw { header, mut nodes, node_facts, edges, noted, edge_name_max, strings, ephemerons, locations, traces, warnings } =
-        raw;
+    let Raw { header, nodes, node_facts, edges, noted, edge_name_max, strings, ephemerons, locations, traces, warnings } = raw;
     let wrong = |section: &str, offset: u64, problem: String| {
         Err(ErrorKind::Inconsistent { section: section.to_owned(), offset, problem })
     };
@@ -135,9 +135,6 @@ fn assemble(raw: Raw, end: u64) -> Result<Parsed, ErrorKind> {
     if let Some((name, offset)) = traces.name_max.filter(|&(name, _)| u64::from(name) >= strings.len()) {
         let (name, strings) = (count(u64::from(name)), count(strings.len()));
         return wrong("trace_function_infos", offset, format!("a name is string {name}, but the file has {strings} strings"));
-    }
-    if let Err(problem) = first_edges(&mut nodes.edges, header.edge_count) {
-        return wrong("edges", end, problem);
     }
     let fields = header.layout.fields as u64;
     let root = header.root_index / fields;
