@@ -96,7 +96,7 @@ fn strangers_are_two_causes_of_which_each_has_its_bytes() {
     let shares: Vec<Share> = causes.causes.iter().filter_map(|cause| cause.share).collect();
     assert_eq!(shares, [Share { exclusive: 60 * 150, shared: 500 }, Share { exclusive: 38 * 40, shared: 500 }]);
     // Both growing groups have all of their growth in the first.
-    assert_eq!((causes.of_group, causes.distance), (vec![Some(0), Some(0)], vec![0, 1]));
+    assert_eq!((causes.of_group, causes.distance), (vec![vec![0], vec![0]], vec![0, 1]));
 }
 
 #[test]
