@@ -214,13 +214,7 @@ fn causes(merged: &Merged, growing: &Growing, joined: &Joined, held: Vec<Held>, 
 }
 
 /// By growing group: the causes that tell of its growth, and how far below the place most of that stands.
-fn of_groups(
-    merged: &Merged,
-    growing: &Growing,
-    joined: &Joined,
-    order: &[u32],
-    groups: usize,
-) -> (Vec<Vec<usize>>, Vec<u32>) {
+fn of_groups(merged: &Merged, growing: &Growing, joined: &Joined, order: &[u32], groups: usize) -> (Vec<Vec<usize>>, Vec<u32>) {
     let mut all = vec![0_i64; groups];
     let mut within: BTreeMap<(u32, u32), i64> = BTreeMap::new();
     let mut most: Vec<(i64, u32)> = vec![(0, u32::MAX); groups];

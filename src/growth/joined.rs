@@ -93,14 +93,7 @@ fn finish(finding: &mut Finding, groups: &[GroupSeries<'_>], nearness: impl Fn(u
         let nearness = nearness(member.group);
         // A name that no place leads to tells less than one of its tier that some does.
         let named = (Reverse(tier(group.kind, group.name)), nearness.is_none(), member.per_unit > 1, Reverse(new_tenths));
-        (
-            named,
-            nearness,
-            (member.residual > 0, member.per_unit),
-            Reverse(growth(member.group)),
-            group.name,
-            group.kind,
-        )
+        (named, nearness, (member.residual > 0, member.per_unit), Reverse(growth(member.group)), group.name, group.kind)
     });
     finding.headline = finding.members.first().map_or(finding.headline, |member| member.group);
     finding.attributed.sort_by_cached_key(|a| (Reverse(a.size_growth), groups[a.group].name, groups[a.group].kind));

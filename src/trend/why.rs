@@ -98,7 +98,8 @@ impl Trends {
     fn causes_of(&self, finding: usize, of: &CausesOf<'_>) -> Vec<usize> {
         let finding = &self.judgement.findings[finding];
         let of_members = || finding.members.iter().filter_map(|member| of.get(&member.group));
-        let whole: BTreeSet<usize> = of_members().filter(|causes| causes.len() == 1).flat_map(|causes| causes.iter().copied()).collect();
+        let whole: BTreeSet<usize> =
+            of_members().filter(|causes| causes.len() == 1).flat_map(|causes| causes.iter().copied()).collect();
         // What is scattered over several causes follows the one that it has most in, where that is told anyway.
         let scattered = of_members().filter(|causes| causes.first().is_some_and(|most| !whole.contains(most)));
         let mut all: Vec<usize> = whole.iter().copied().chain(scattered.flat_map(|causes| causes.iter().copied())).collect();
