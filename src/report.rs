@@ -433,12 +433,12 @@ pub struct Finding {
     /// Where most of the members' growth was allocated. Absent where no input tells.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allocated_at: Option<AllocatedAt>,
-    /// Why the growth is kept alive, largest first; null unless asked for.
+    /// Why the growth is kept alive: places first, those of the headline before others, largest first; null unless asked for.
     pub causes: Option<Vec<Cause>>,
-    /// Bytes that the cause keeps alive.
+    /// Bytes that the causes keep alive.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub share: Option<Share>,
-    /// How many growing types have at least half of their growth in the cause.
+    /// How many growing types have at least half of their growth in the causes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub groups_explained: Option<usize>,
     /// How many types grow in all.

@@ -23,8 +23,8 @@ pub struct Trends {
     judged_of: Vec<usize>,
     /// The groups of each judged group.
     groups_of: Vec<Vec<usize>>,
-    /// By finding, where it is known: why it is alive.
-    pub(crate) why: Vec<Option<Why>>,
+    /// By finding, if it was asked for: why it is alive.
+    pub(crate) why: Vec<Why>,
 }
 
 /// Why what a finding speaks of is alive.
@@ -32,7 +32,7 @@ pub struct Trends {
 pub(crate) struct Why {
     pub(crate) causes: Vec<Cause>,
     pub(crate) share: Option<Share>,
-    /// Growing groups that the cause explains, and all of them.
+    /// Growing groups that the causes explain, and all of them.
     pub(crate) groups: (usize, usize),
 }
 
@@ -250,10 +250,10 @@ impl Trends {
                 members: finding.members.iter().map(member).collect(),
                 attributed: finding.attributed.iter().map(attributed).collect(),
                 allocated_at: self.allocated_at(series, finding),
-                causes: self.why(rank - 1).map(|why| why.causes.clone()),
-                share: self.why(rank - 1).and_then(|why| why.share),
-                groups_explained: self.why(rank - 1).map(|why| why.groups.0),
-                groups_growing: self.why(rank - 1).map(|why| why.groups.1),
+                causes: self.why.get(rank - 1).map(|why| why.causes.clone()),
+                share: self.why.get(rank - 1).and_then(|why| why.share),
+                groups_explained: self.why.get(rank - 1).map(|why| why.groups.0),
+                groups_growing: self.why.get(rank - 1).map(|why| why.groups.1),
             })
             .collect()
     }

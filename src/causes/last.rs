@@ -212,8 +212,8 @@ impl Incoming {
             let objects = same.len() as u64;
             let label = Label::from_bits(label);
             let node = merged.node(to);
-            // The way their own paths take is told as the place.
-            let own = from == ROOT || node.parent == from && node.label == label;
+            // The way their own paths take is told as the place; a number is how the object's own backing store holds it.
+            let own = from == ROOT || node.parent == from && (node.label == label || label.kind() == LabelKind::Index);
             let bookkeeping = bookkeeping || keeps_books(merged, from, vocabulary);
             let half = objects * 2 >= u64::try_from(merged.growth(to)).unwrap_or(u64::MAX);
             if own || !(half || bookkeeping) || is_text(merged, to, vocabulary) {

@@ -127,8 +127,9 @@ pub struct Causes {
     vocabulary: Vocabulary,
     /// The causes, those of most bytes first.
     pub causes: Vec<Cause>,
-    /// By growing group: the cause that has at least half of its growth.
-    pub of_group: Vec<Option<usize>>,
+    /// By growing group: the cause that has at least half of its growth; where none has, those that have at least half together, largest
+    /// first; none where growth is scattered.
+    pub of_group: Vec<Vec<usize>>,
     /// By growing group: how far below its place most of its growth stands.
     pub distance: Vec<u32>,
 }
@@ -212,14 +213,8 @@ fn causes(merged: &Merged, growing: &Growing, joined: &Joined, held: Vec<Held>, 
     causes
 }
 
-/// By growing group: the cause with at least half of its growth, and how far below the place most of that stands.
-fn of_groups(
-    merged: &Merged,
-    growing: &Growing,
-    joined: &Joined,
-    order: &[u32],
-    groups: usize,
-) -> (Vec<Option<usize>>, Vec<u32>) {
+/// By growing group: the causes that tell of its growth, and how far below the place most of that stands.
+fn of_groups(merged: &Merged, growing: &Growing, joined: &Joined, order: &[u32], groups: usize) -> (Vec<Vec<usize>>, Vec<u32>) {
     let mut all = vec![0_i64; groups];
     let mut within: BTreeMap<(u32, u32), i64> = BTreeMap::new();
     let mut most: Vec<(i64, u32)> = vec![(0, u32::MAX); groups];
@@ -235,12 +230,23 @@ fn of_groups(
             *most = (more, u32::from(merged.node(node).depth - merged.node(place).depth));
         }
     }
-    let mut of = vec![None; groups];
+    let number: BTreeMap<u32, usize> = order.iter().copied().zip(0..).collect();
+    let mut parts: Vec<Vec<(i64, usize)>> = vec![Vec::new(); groups];
     for ((group, cause), more) in within {
-        let all = all[group as usize];
-        if all > 0 && more * 2 >= all {
-            of[group as usize] = order.iter().position(|&other| other == cause);
-        }
+        parts[group as usize].extend(number.get(&cause).map(|&cause| (more, cause)));
     }
+    let of = parts.into_iter().zip(all).map(|(parts, all)| telling(parts, all)).collect();
     (of, most.into_iter().map(|(_, distance)| distance).collect())
+}
+
+/// The cause with at least half of all growth. Where none has, those with at least a tenth each, if they have half together.
+fn telling(mut parts: Vec<(i64, usize)>, all: i64) -> Vec<usize> {
+    parts.retain(|&(more, _)| more > 0 && more.saturating_mul(10) >= all);
+    parts.sort_unstable_by_key(|&(more, cause)| (Reverse(more), cause));
+    if parts.first().is_some_and(|(most, _)| most.saturating_mul(2) >= all) {
+        parts.truncate(1);
+    }
+    let together = parts.iter().fold(0, |sum: i64, (more, _)| sum.saturating_add(*more));
+    let tell = all > 0 && together.saturating_mul(2) >= all;
+    parts.into_iter().filter(|_| tell).map(|(_, cause)| cause).collect()
 }

@@ -1,8 +1,8 @@
 //! Where growth begins, and which of these places are one cause.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::merge::Merged;
+use super::merge::{Merged, growth};
 use crate::graph::paths::{LabelKind, ROOT, Vocabulary};
 use crate::growth::Rule;
 
@@ -85,6 +85,39 @@ pub(crate) fn join_alike(merged: &Merged, growing: &Growing, joined: &mut Joined
             let tail = merged.tail(place, vocabulary).into_iter().map(|(label, class)| (label.to_bits(), class)).collect();
             let first = *by_tail.entry(tail).or_insert(place);
             joined.join(first, place);
+        }
+    }
+    join_siblings(merged, growing, joined, vocabulary);
+}
+
+/// Labels and classes, upwards.
+type Way = Vec<(u32, u32)>;
+
+/// Joins places of classes that say little where the same groups grow, if the ways to them differ in one property of an object that says
+/// little, too: a dictionary of containers.
+fn join_siblings(merged: &Merged, growing: &Growing, joined: &mut Joined, vocabulary: &Vocabulary) {
+    let is_mute = |node: u32| vocabulary.class_of(merged.node(node).class).is_mute();
+    // Variables of a program are no keys.
+    let is_dictionary = |node: u32| merged.node(node).depth > 1 && is_mute(node);
+    let mut groups: BTreeMap<u32, BTreeSet<u32>> = BTreeMap::new();
+    for (&(node, group), counts) in &merged.groups {
+        if growing.place[node as usize] != NONE && growth(counts) > 0 {
+            groups.entry(growing.place[node as usize]).or_default().insert(group);
+        }
+    }
+    let mut by_dictionary: BTreeMap<(u32, Way, BTreeSet<u32>), u32> = BTreeMap::new();
+    for (place, groups) in groups.into_iter().filter(|(place, _)| is_mute(*place) && !is_text(merged, *place, vocabulary)) {
+        let mut below = Vec::new();
+        let mut at = place;
+        while at != ROOT {
+            let node = merged.node(at);
+            if node.label.kind() == LabelKind::Property && is_dictionary(node.parent) {
+                let way: Way = below.iter().copied().chain([(0, node.class)]).collect();
+                let first = *by_dictionary.entry((node.parent, way, groups.clone())).or_insert(place);
+                joined.join(first, place);
+            }
+            below.push((node.label.to_bits(), node.class));
+            at = node.parent;
         }
     }
 }

@@ -96,7 +96,7 @@ fn strangers_are_two_causes_of_which_each_has_its_bytes() {
     let shares: Vec<Share> = causes.causes.iter().filter_map(|cause| cause.share).collect();
     assert_eq!(shares, [Share { exclusive: 60 * 150, shared: 500 }, Share { exclusive: 38 * 40, shared: 500 }]);
     // Both growing groups have all of their growth in the first.
-    assert_eq!((causes.of_group, causes.distance), (vec![Some(0), Some(0)], vec![0, 1]));
+    assert_eq!((causes.of_group, causes.distance), (vec![vec![0], vec![0]], vec![0, 1]));
 }
 
 #[test]
@@ -185,6 +185,70 @@ fn lists_and_trees_are_one_place() {
     assert_eq!(causes.causes.len(), 1);
     assert_eq!(words(&causes, 0), [place("globalThis.map OrderedMap [*] → TreeNode (list or tree)")]);
     assert_eq!(causes.told(&causes.causes[0])[0].steps, [6; 4]);
+}
+
+#[test]
+fn growth_below_the_keys_of_a_dictionary_is_one_cause() {
+    let causes = causes_of(5, |at| {
+        let mut program = Program::new();
+        let tenants = program.held(GLOBAL, Property, "tenants", "Object", 16);
+        for name in ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"] {
+            let tenant = program.held(tenants, Property, name, "Object", 16);
+            let days = program.held(tenant, Property, "days", "Array", 16);
+            for _ in 0..3 * (at + 1) {
+                let day = program.held(days, Element, "0", "Object", 16);
+                program.held(day, Property, "invoice", "Client", 100);
+            }
+        }
+        // What differs in more than the key is another cause.
+        let others = program.held(tenants, Property, "others", "Object", 16);
+        let days = program.held(others, Property, "days", "Array", 16);
+        for _ in 0..3 * (at + 1) {
+            let day = program.held(days, Element, "0", "Object", 16);
+            program.held(day, Property, "buffer", "Buffer", 50);
+        }
+        program
+    });
+    assert_eq!(causes.causes.len(), 2);
+    assert_eq!(causes.of_group, [[0], [1]]);
+    assert_eq!(causes.causes[0].places.len(), 12);
+    assert_eq!(words(&causes, 0)[0], place("globalThis.tenants.a.days Array [x] → Object"));
+    assert_eq!(words(&causes, 1), [place("globalThis.tenants.others.days Array [x] → Object")]);
+}
+
+#[test]
+fn growth_that_no_cause_has_half_of_is_told_by_those_that_have_it_together() {
+    let causes = causes_of(5, |at| {
+        let mut program = Program::new();
+        for (name, more) in [("jobs", 6), ("waiting", 5), ("done", 4)] {
+            let list = program.held(GLOBAL, Property, name, "Array", 16);
+            for _ in 0..more * (at + 1) {
+                let entry = program.held(list, Element, "0", "Object", 16);
+                program.held(entry, Property, "client", "Client", 100);
+            }
+        }
+        program
+    });
+    assert_eq!(causes.causes.len(), 3);
+    assert_eq!(causes.of_group, [vec![0, 1, 2], vec![]]);
+    assert_eq!(telling(vec![(5, 0), (5, 1)], 100), [0_usize; 0]);
+    assert_eq!(telling(vec![(5, 0), (30, 1), (60, 2)], 100), [2]);
+    assert_eq!(telling(vec![(5, 0), (20, 1), (40, 2)], 100), [2, 1]);
+}
+
+#[test]
+fn the_backing_store_of_a_holder_is_no_other_holder() {
+    let causes = causes_of(5, |at| {
+        let mut program = Program::new();
+        let by_id = program.held(GLOBAL, Property, "byId", "Object", 16);
+        let store = program.held(by_id, Internal, "properties", "(object properties)", 16);
+        for _ in 0..4 * (at + 1) {
+            let client = program.held(by_id, Property, "client", "Client", 100);
+            program.refers(store, Internal, "1", client);
+        }
+        program
+    });
+    assert_eq!(words(&causes, 0), [place("globalThis.byId Object .client → Client")]);
 }
 
 #[test]

@@ -8,9 +8,10 @@ use super::tiers::tier;
 use super::{Attributed, Finding, GroupSeries, Judgement, Member};
 
 impl Judgement {
-    /// Makes findings one. `parts` are indices of findings, each at most once, the strongest of each first. `distance` tells how far
-    /// below the place that holds it a group stands: of members that name the cause equally well, the nearest does.
-    pub fn join(&mut self, parts: &[Vec<usize>], groups: &[GroupSeries<'_>], distance: impl Fn(usize) -> u32) {
+    /// Makes findings one. `parts` are indices of findings, each at most once, the strongest of each first. `nearness` tells where a
+    /// group stands, if a cause is known: the rank of the cause, and how far below the place. Of members that name the cause equally
+    /// well, the nearest does.
+    pub fn join(&mut self, parts: &[Vec<usize>], groups: &[GroupSeries<'_>], nearness: impl Fn(usize) -> Option<(usize, u32)>) {
         let mut of: Vec<usize> = (0..self.findings.len()).collect();
         let mut joined: Vec<Option<Finding>> = self.findings.drain(..).map(Some).collect();
         for part in parts {
@@ -22,7 +23,7 @@ impl Judgement {
                     take_in(&mut whole, other, groups);
                 }
             }
-            finish(&mut whole, groups, &distance);
+            finish(&mut whole, groups, &nearness);
             joined[first] = Some(whole);
         }
         let mut order: Vec<usize> = (0..joined.len()).filter(|&at| joined[at].is_some()).collect();
@@ -80,7 +81,7 @@ fn take_in(whole: &mut Finding, other: Finding, groups: &[GroupSeries<'_>]) {
 }
 
 /// Puts members and shared groups in order.
-fn finish(finding: &mut Finding, groups: &[GroupSeries<'_>], distance: impl Fn(usize) -> u32) {
+fn finish(finding: &mut Finding, groups: &[GroupSeries<'_>], nearness: impl Fn(usize) -> Option<(usize, u32)>) {
     let growth = |group: usize| {
         let sizes = if groups[group].self_size.is_empty() { groups[group].count } else { groups[group].self_size };
         sizes.first().zip(sizes.last()).map_or(0, |(&first, &last)| stats::difference(last, first))
@@ -89,15 +90,10 @@ fn finish(finding: &mut Finding, groups: &[GroupSeries<'_>], distance: impl Fn(u
         let group = &groups[member.group];
         let (first, last) = (group.count.first().copied().unwrap_or(0), group.count.last().copied().unwrap_or(0));
         let new_tenths = stats::round(10.0 * stats::i64_to_f64(stats::difference(last, first)) / stats::u64_to_f64(last.max(1)));
-        let named = (Reverse(tier(group.kind, group.name)), member.per_unit > 1, Reverse(new_tenths));
-        (
-            named,
-            distance(member.group),
-            (member.residual > 0, member.per_unit),
-            Reverse(growth(member.group)),
-            group.name,
-            group.kind,
-        )
+        let nearness = nearness(member.group);
+        // A name that no place leads to tells less than one of its tier that some does.
+        let named = (Reverse(tier(group.kind, group.name)), nearness.is_none(), member.per_unit > 1, Reverse(new_tenths));
+        (named, nearness, (member.residual > 0, member.per_unit), Reverse(growth(member.group)), group.name, group.kind)
     });
     finding.headline = finding.members.first().map_or(finding.headline, |member| member.group);
     finding.attributed.sort_by_cached_key(|a| (Reverse(a.size_growth), groups[a.group].name, groups[a.group].kind));

@@ -181,8 +181,15 @@ fn next(report: &Report, limits: Limits) -> Value {
     let all = paths.join(" ");
     let ends = ends(&paths.iter().map(String::as_str).collect::<Vec<_>>()).join(" ");
     let incomplete = report.inputs.iter().any(|input| !input.complete);
-    let growing = report.findings.iter().any(|finding| keeps_growing(finding.verdict));
-    let told = report.findings.iter().any(|finding| finding.causes.is_some());
+    let growing = || report.findings.iter().filter(|finding| keeps_growing(finding.verdict));
+    let asked = growing().any(|finding| finding.causes.is_some());
+    let scattered = growing().find(|finding| finding.causes.as_ref().is_some_and(Vec::is_empty));
+    let growing = growing().next().is_some();
+    // Behind the paths, of what `paths` is asked.
+    let of = scattered.filter(|_| report.command == Command::Trend && report.inputs.len() >= 5).map(|finding| {
+        let class = shell_word(&findings::name(finding, &Style::default())).filter(|class| class.len() <= limits.command);
+        format!(" {}", class.unwrap_or_else(|| "CLASS".to_owned()))
+    });
     let later = format!("{all} LATER");
     let (command, paths, why) = match (report.command, report.inputs.len()) {
         (Command::Verify, _) if incomplete => ("heapdiff verify", all, "an input is cut short: take it again"),
@@ -193,14 +200,17 @@ fn next(report: &Report, limits: Limits) -> Value {
         (Command::Top, _) => ("heapdiff diff", later, "one snapshot shows size, not growth"),
         (Command::Diff, _) => ("heapdiff trend", later, "two snapshots show change, not a leak: take five or more"),
         (Command::Trend, 0..5) => ("heapdiff trend", later, "5 or more snapshots tell more"),
-        (Command::Trend, _) if growing && !told && super::has_references(report) => {
+        (Command::Trend, _) if growing && !asked && super::has_references(report) => {
             ("heapdiff trend --why", all, "says what keeps the growth alive")
+        }
+        (Command::Trend, _) if scattered.is_some() => {
+            ("heapdiff paths", ends, "no few places hold half of the growth; shows all that holds the objects")
         }
         (Command::Trend, _) if growing => ("heapdiff diff", ends, "shows what was added, removed and survived"),
         (Command::Trend, _) => ("heapdiff diff", ends, "no type keeps growing; shows what changed at all"),
     };
     let paths = if paths.len() <= limits.command { paths } else { "FILES".to_owned() };
-    json!({ "command": format!("{command} {paths}"), "why": why })
+    json!({ "command": format!("{command} {paths}{}", of.unwrap_or_default()), "why": why })
 }
 
 /// A path as a POSIX shell takes it; none if it holds what would not be seen.

@@ -1,6 +1,6 @@
 //! Causes of growth in words: which places keep it alive.
 
-use super::{Style, number};
+use super::{Style, findings, number};
 use crate::graph::paths::words::pieces_to;
 use crate::report::{Cause, CauseKind, Finding, Report};
 use crate::text;
@@ -16,13 +16,23 @@ const MARGIN: usize = 5;
 /// What keeps a finding alive, each line within the width; nothing where it was not asked for.
 pub(super) fn lines(finding: &Finding, style: &Style) -> Vec<String> {
     let Some(causes) = &finding.causes else { return Vec::new() };
+    if causes.is_empty() {
+        let paths = format!("heapdiff paths {} {}", style.ellipsis(), findings::name(finding, style));
+        let pieces = ["   no few places hold half of it:", &style.fit(&paths, style.width.saturating_sub(MARGIN)), "shows all"];
+        return text::wrap(pieces, style.width, MARGIN);
+    }
     let mut lines = Vec::new();
     if let Some(share) = &finding.share {
-        let mut line = format!("   {} go when nothing below holds them", style.size_words(share.exclusive));
+        let mut pieces = vec![format!("   {}", style.size_words(share.exclusive))];
+        let own = "go when nothing below holds them";
         if share.shared > 0 {
-            line.push_str(&format!(", and {} of what others hold, too", style.size_words(share.shared)));
+            pieces.extend(format!("{own}, and").split(' ').map(str::to_owned));
+            pieces.push(style.size_words(share.shared));
+            pieces.extend("of what others hold, too".split(' ').map(str::to_owned));
+        } else {
+            pieces.push(own.to_owned());
         }
-        lines.push(style.fit(&line, style.width));
+        lines.extend(text::wrap(pieces.iter().map(String::as_str), style.width, MARGIN));
     }
     let of_kind = |kind: CauseKind| causes.iter().filter(move |cause| cause.kind == kind);
     let all: Vec<&Cause> = of_kind(CauseKind::Place).collect();
@@ -74,7 +84,8 @@ fn place(cause: &Cause, size: &str, widest: usize, style: &Style) -> Vec<String>
     words.extend(steps(cause).map(|steps| format!(" {steps}")));
     let wrapped = text::wrap(words.iter().map(String::as_str), room, 0);
     let lead = format!("{:MARGIN$}{size:>widest$}  ", "");
-    (wrapped.iter().enumerate())
+    // Steps have a space before them, which is none at the start of a line.
+    (wrapped.iter().map(|line| line.trim_start()).enumerate())
         .map(|(at, line)| if at == 0 { format!("{lead}{line}") } else { format!("{:margin$}{line}", "") })
         .collect()
 }

@@ -131,7 +131,7 @@ pub(super) fn facts(finding: &Finding) -> Vec<String> {
         (Some(low), Some(high)) => format!("{} to {} a step", text::signed_count(*low), text::signed_count(*high)),
         _ => "judged by its size".to_owned(),
     });
-    if let Some((explained, growing)) = finding.groups_explained.zip(finding.groups_growing) {
+    if let Some((explained, growing)) = finding.groups_explained.filter(|&of| of > 0).zip(finding.groups_growing) {
         facts.push(format!("explains {} of {} growing types", text::count(number(explained)), text::count(number(growing))));
     } else if finding.members.len() > 1 {
         facts.push(format!("{} types in lockstep", text::count(number(finding.members.len()))));

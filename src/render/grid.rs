@@ -146,11 +146,16 @@ fn trend<'a>(row: &Row<'a>) -> Option<&'a Trend> {
 }
 
 fn note(trend: &Trend) -> &'static str {
-    match (trend.runtime, trend.inflates) {
+    match (is_spared(trend), trend.inflates && !trend.runtime) {
         (true, _) => RUNTIME,
         (false, true) => INFLATES,
         (false, false) => "",
     }
+}
+
+/// Whether a row is spared because it is the runtime's own; what grows in lockstep with a leak is part of it.
+pub(super) fn is_spared(trend: &Trend) -> bool {
+    trend.runtime && trend.verdict != TrendVerdict::Leak
 }
 
 fn count(cell: &Cell<'_>, which: fn(&Totals) -> Option<u64>) -> String {

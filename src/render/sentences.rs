@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::grid::{INFLATES, RUNTIME, keeps_growing};
+use super::grid::{INFLATES, RUNTIME, is_spared, keeps_growing};
 use super::{Style, findings, number, rows};
 use crate::report::{Command, Finding, Input, OrderBy, Report, Statistics};
 use crate::stacks::Frame;
@@ -245,7 +245,7 @@ fn trend_notes(report: &Report, style: &Style, notes: &mut Vec<String>) {
         let parts = report.groups.iter().flat_map(|group| group.breakdown.iter().flat_map(|breakdown| &breakdown.groups));
         report.groups.iter().chain(parts).any(|group| group.trend.as_ref().is_some_and(wanted))
     };
-    if noted(|trend| trend.runtime) {
+    if noted(is_spared) {
         notes.push(format!("{} the runtime's own code and metadata: never called a leak", RUNTIME.trim()));
     }
     if noted(|trend| trend.inflates && !trend.runtime) {

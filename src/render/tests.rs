@@ -40,6 +40,30 @@ fn formats_match_their_golden_files() {
     golden("schema.json", &schema());
 }
 
+#[test]
+fn growth_that_no_place_tells_of_is_not_asked_for_again() {
+    let mut report = samples::trend_report();
+    for finding in &mut report.findings {
+        finding.causes = Some(Vec::new());
+        (finding.groups_explained, finding.groups_growing) = (Some(0), Some(5));
+    }
+    let text = rendered("table", &report, &Style::default());
+    assert!(text.contains("no few places hold half of it: heapdiff paths … LeakyItem shows all"), "{text}");
+    assert!(!text.contains("--why") && !text.contains("explains 0"), "{text}");
+    let brief = rendered("brief", &report, &Style::default());
+    let next = "heapdiff paths snaps/s01.heapsnapshot snaps/s10.heapsnapshot LeakyItem";
+    assert!(brief.contains(&format!("\"command\":\"{next}\"")), "{brief}");
+}
+
+#[test]
+fn what_grows_with_a_leak_is_not_spared_as_the_runtimes_own() {
+    let mut report = samples::trend_report();
+    for trend in report.groups.iter_mut().filter_map(|group| group.trend.as_mut()) {
+        trend.runtime = trend.verdict == crate::report::TrendVerdict::Leak;
+    }
+    assert!(!rendered("table", &report, &Style::default()).contains("never called a leak"));
+}
+
 /// Whether a format is for a report.
 fn shows(renderer: &dyn Renderer, report: &Report) -> bool {
     if report.verdict.is_some() { !renderer.wants_stacks() } else { !renderer.shows_verdicts_only() }

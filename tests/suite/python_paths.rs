@@ -35,6 +35,40 @@ fn the_leaks_of_a_service_are_its_causes() {
     assert_eq!(findings[0]["causes"][0]["size_growth"], 6000 * 280);
 }
 
+/// A program that leaves an object in each of two lists at every request.
+fn requests(requests: u64) -> String {
+    let entry = |from: u64, class: &str| -> String { (from..from + requests).map(|at| dump(&[(at, class, "", &[])])).collect() };
+    let list = |at: u64, first: u64| {
+        let refs: Vec<u64> = (first..first + requests).collect();
+        dump(&[(at, "list", "\"len\": 1, ", &refs)])
+    };
+    let strings: Vec<_> = [(10, "sessions"), (11, "audit")].map(|(at, text)| string(at, text)).into_iter().collect();
+    let strings: String = strings.iter().map(|(at, kind, further, refs)| dump(&[(*at, kind, further, refs)])).collect();
+    let main = dump(&[(1, "module", "\"name\": \"__main__\", ", &[2]), (2, "dict", "\"len\": 2, ", &[10, 3, 11, 4])]);
+    [main, strings, list(3, 1000), list(4, 5000), entry(1000, "Session"), entry(5000, "AuditLine")].concat()
+}
+
+#[test]
+fn objects_that_grow_in_lockstep_in_several_containers_have_a_place_each() {
+    let folder = folder();
+    let files: Vec<String> = [40, 70, 180, 230, 350, 400, 530]
+        .iter()
+        .enumerate()
+        .map(|(at, &sessions)| put(folder.path(), &format!("dump-{at}.json"), requests(sessions).as_bytes()))
+        .collect();
+    let args: Vec<&str> = ["trend", "--why"].into_iter().chain(files.iter().map(String::as_str)).collect();
+    let report = report(&args);
+    let findings = report["findings"].as_array().unwrap();
+    assert_eq!(findings.len(), 1);
+    let places: Vec<&str> =
+        findings[0]["causes"].as_array().unwrap().iter().map(|cause| cause["text"].as_str().unwrap()).collect();
+    assert_eq!(places, ["__main__.audit list [x] → AuditLine", "__main__.sessions list [x] → Session"]);
+    assert_eq!(findings[0]["members"][0]["name"], "AuditLine");
+    assert_eq!((&findings[0]["groups_explained"], &findings[0]["groups_growing"]), (&json!(2), &json!(2)));
+    // All of both goes: 530 objects of 64 bytes each.
+    assert_eq!(findings[0]["share"], json!({ "exclusive": 2 * 530 * 64, "shared": 0 }));
+}
+
 #[test]
 fn objects_of_a_service_are_held_by_what_its_program_says() {
     let last = python("leak27/dump-5.json");
