@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::graph::paths::{FanOut, Label, LabelKind, Vocabulary, holders, instances, words};
+use crate::graph::paths::{FanOut, Vocabulary, holders, instances, words};
 use crate::graph::{Bits, Detachedness, Dominators, Graph, retained_by_group, retained_sizes};
 use crate::grouping::{FRAMES_MAX, Level};
 use crate::report::{Alive, Holder, Origin, PathStep};
@@ -55,11 +55,19 @@ impl Wanted {
     }
 }
 
-/// Says why objects are alive. Objects whose ids are among `old` are left out.
+/// Whether an id is that of an object in every snapshot of a process. V8 gives native nodes new ones, which are even, in each.
+#[must_use]
+pub fn persists(id: u64) -> bool {
+    id % 2 == 1
+}
+
+/// Says why objects are alive. Objects whose ids are among `old` are left out, unless there are some whose ids do not persist.
 #[must_use]
 pub fn alive(graph: &Graph, options: &Options, old: Option<&std::collections::HashSet<u64>>) -> Alive {
     let detachedness = Detachedness::new(graph);
     let all = options.wanted.of(graph, &detachedness);
+    let persist = || (0..graph.nodes()).filter(|&node| all.has(node)).all(|node| persists(graph.id.get(node)));
+    let old = old.filter(|_| persist());
     let mut found = Bits::new(graph.kind.len());
     let (mut instances, mut old_instances, mut self_size) = (0_u64, 0_u64, 0_u64);
     for node in (0..graph.nodes()).filter(|&node| all.has(node)) {
@@ -74,7 +82,8 @@ pub fn alive(graph: &Graph, options: &Options, old: Option<&std::collections::Ha
     let mut vocabulary = Vocabulary::default();
     let avoided = avoided(graph, &detachedness, options.avoid.as_ref());
     let held = holders(graph, &detachedness, &mut vocabulary, &found, |node| avoided.has(node));
-    let class = class_of(graph, &detachedness, &mut vocabulary, &found).unwrap_or_else(|| options.wanted.text());
+    let common = class_of(graph, &detachedness, &mut vocabulary, &found);
+    let class = common.clone().unwrap_or_else(|| options.wanted.text());
     let shown = if options.limit == 0 { held.places.len() } else { options.limit };
     let holder = |place: &FanOut| {
         let tree = &held.paths.tree;
@@ -82,7 +91,7 @@ pub fn alive(graph: &Graph, options: &Options, old: Option<&std::collections::Ha
         let mut below = words::steps(tree, place.holder.0, &vocabulary).split_off(path.len());
         if path.is_empty() && below.is_empty() {
             // The roots themselves.
-            path.push(words::step(&vocabulary, Label::bare(LabelKind::Root), &class));
+            path.push(words::step(&vocabulary, place.holder.1, &class));
         } else {
             below.push(words::step(&vocabulary, place.holder.1, &class));
         }
@@ -94,12 +103,14 @@ pub fn alive(graph: &Graph, options: &Options, old: Option<&std::collections::Ha
     let retained = retained_by_group(&dominators, &retained, 1, |node| found.has(node).then_some(0));
     Alive {
         of: options.wanted.text(),
+        class: common.map(|class| safe_name(&class).into_owned()),
         instances,
         old_instances: old.map(|_| old_instances),
         self_size,
         allocated_at: None,
         retained_size: retained.first().copied().unwrap_or(0),
         by_one_another: held.by_one_another,
+        avoided: held.avoided,
         unreached: held.unreached,
         holders: held.places.iter().take(shown).map(holder).collect(),
         holders_of: held.places.len(),

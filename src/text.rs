@@ -291,9 +291,59 @@ pub fn list(items: &[String], items_max: usize, columns: usize, ellipsis: &str) 
     pieces
 }
 
+/// Longest name, in characters, that [`nearest`] looks at.
+const NEAREST_MAX: usize = 100;
+
+/// The name that a word was probably meant to be: of those that differ, case apart, in at most two characters and a third of the word,
+/// the one that differs least; of several the first.
+#[must_use]
+pub fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
+    let word: Vec<char> = lower(word);
+    let edits_max = (word.len() / 3).min(2);
+    let edits = |name: &'n str| {
+        let letters = lower(name);
+        let near = word.len() <= NEAREST_MAX && letters.len().abs_diff(word.len()) <= edits_max;
+        near.then(|| (edits(&word, &letters), name)).filter(|(edits, _)| *edits <= edits_max)
+    };
+    names.filter_map(edits).min_by_key(|(edits, _)| *edits).map(|(_, name)| name)
+}
+
+/// Some more characters than [`nearest`] looks at are enough to tell that there are too many.
+fn lower(text: &str) -> Vec<char> {
+    text.chars().flat_map(char::to_lowercase).take(2 * NEAREST_MAX).collect()
+}
+
+/// How many characters have to be put in, left out or replaced (Levenshtein).
+fn edits(a: &[char], b: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (at, from) in (1..).zip(a) {
+        let mut before = std::mem::replace(&mut row[0], at);
+        for (place, to) in (1..).zip(b) {
+            let replaced = before + usize::from(from != to);
+            before = row[place];
+            row[place] = replaced.min(before + 1).min(row[place - 1] + 1);
+        }
+    }
+    row[b.len()]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_nearly_a_name_was_meant_to_be_it() {
+        let nearest = |word| nearest(word, ["Map", "Widget", "WidgetList", "onTick()", "Wadget"].into_iter());
+        for (word, name) in
+            [("widget", "Widget"), ("Wigdet", "Widget"), ("Widgets", "Widget"), ("ontick()", "onTick()"), ("map", "Map")]
+        {
+            assert_eq!(nearest(word), Some(name), "{word}");
+        }
+        for word in ["Gadgets", "Mo", "", "NoSuchClass"] {
+            assert_eq!(nearest(word), None, "{word}");
+        }
+        assert_eq!(nearest(&"W".repeat(1_000_000)), None);
+    }
 
     #[test]
     fn sizes_round_into_the_next_unit() {

@@ -189,8 +189,8 @@ pub struct Paths {
     /// Snapshots, or directories of them, and behind them the class: Foo, 'onMessage()', '(string)'
     #[arg(required = true, value_names = ["FILE", "CLASS"])]
     pub what: Vec<String>,
-    /// The object of an id instead of a class
-    #[arg(long, value_name = "ID")]
+    /// The object of an id, 75945 or @75945, instead of a class
+    #[arg(long, value_name = "ID", value_parser = node_id)]
     pub node: Option<u64>,
     /// Places to show; 0 for all
     #[arg(short = 'n', long = "limit", value_name = "N", default_value_t = 10)]
@@ -383,6 +383,11 @@ pub struct OutputArgs {
     /// Number of threads; all processors unless given
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+}
+
+/// The id of a node, as it is or as reports write it.
+fn node_id(text: &str) -> Result<u64, String> {
+    text.strip_prefix('@').unwrap_or(text).parse().map_err(|_| "expected the id of a node, such as 75945 or @75945".to_owned())
 }
 
 /// A range of a recording: moments are numbers with a unit, `ms`, `s` or `m`; without one, seconds.

@@ -188,7 +188,8 @@ pub fn output(command: report::Command, args: &OutputArgs) -> Result<Output, Fai
         if renderer.shows_verdicts_only() && command != report::Command::Check {
             return Err(Failure::new(exit::USAGE, format!("{name} shows a verdict: use heapdiff check")));
         }
-        if renderer.wants_stacks() && matches!(command, report::Command::Verify | report::Command::Check) {
+        if renderer.wants_stacks() && matches!(command, report::Command::Verify | report::Command::Check | report::Command::Paths)
+        {
             return Err(Failure::new(exit::USAGE, format!("{name} shows stacks: use heapdiff top, diff or trend")));
         }
         Ok(renderer)

@@ -1,6 +1,6 @@
 //! `heapdiff paths` as a story: read the snapshots, take the last one as a graph, say what keeps objects alive.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use super::args::Paths;
@@ -8,18 +8,19 @@ use super::commands::{Notes, in_pool, open, write};
 use super::config::Limits;
 use super::progress::Watcher;
 use super::{Failure, config, exit};
-use crate::alive::{Options, Wanted, alive, origin};
+use crate::alive::{Options, Wanted, alive, origin, persists};
 use crate::analysis;
 use crate::error::ErrorKind;
 use crate::graph::{Detachedness, Graph, GraphWant};
+use crate::grouping::Level;
 use crate::heap::HeapWant;
 use crate::input::Want;
 use crate::input::{meliae, v8};
 use crate::load::{self, Progress};
 use crate::report::{self, Alive, Report, Warning};
-use crate::series::{Input, Series};
+use crate::series::{Input, Series, SeriesGroup};
 use crate::source::{Source, is_repeatable};
-use crate::text::safe_name;
+use crate::text::{nearest, safe_name};
 
 /// `heapdiff paths`.
 ///
@@ -59,18 +60,19 @@ fn found(series: &Series, options: &Options, limits: Limits, progress: &Watcher)
     let (Some(first), Some(last)) = (series.inputs.first(), series.inputs.last()) else { return Ok(report) };
     have_references(series, "paths")?;
     let several = series.inputs.len() > 1;
-    let compares = several && first.process.is_some() && first.process == last.process;
+    let of_class = matches!(options.wanted, Wanted::Class(_));
+    let compares = several && of_class && first.process.is_some() && first.process == last.process;
     let old = if compares { Some(of_graph(first, limits, progress, |graph| ids(graph, &options.wanted))?) } else { None };
-    if several && !compares {
+    let alive = of_graph(last, limits, progress, |graph| alive(graph, options, old.as_ref()))?;
+    if several && of_class && alive.old_instances.is_none() {
         let message = "ids do not tell which objects are new: all of the last snapshot are shown".to_owned();
         report.warnings.push(Warning { code: "no-identity".to_owned(), message, input: None });
     }
-    let alive = of_graph(last, limits, progress, |graph| alive(graph, options, old.as_ref()))?;
     if alive.instances == 0 {
         let path = safe_name(&last.path);
         let message = match alive.old_instances {
             Some(old) if old > 0 => format!("{path}: no {} is new, all {old} were there in {}", alive.of, safe_name(&first.path)),
-            _ => format!("{path}: no object is called {}", alive.of),
+            _ => format!("{path}: no object is called {}{}", alive.of, did_you_mean(series, &options.wanted)),
         };
         return Err(Failure::new(exit::INPUT, message));
     }
@@ -80,6 +82,23 @@ fn found(series: &Series, options: &Options, limits: Limits, progress: &Watcher)
     };
     report.alive = Some(Alive { allocated_at, ..alive });
     Ok(report)
+}
+
+/// The class of the last snapshot that is called nearly so, as a question.
+fn did_you_mean(series: &Series, wanted: &Wanted) -> String {
+    let Wanted::Class(class) = wanted else { return String::new() };
+    let is_there = |group: &&SeriesGroup| group.sums.count.last().is_some_and(|&count| count > 0);
+    let names: BTreeSet<String> = series
+        .groups
+        .iter()
+        .filter(is_there)
+        .map(|group| match group.kind.as_str() {
+            "closure" => format!("{}()", group.name),
+            _ => Level::Class.key(series, group).into(),
+        })
+        .collect();
+    let nearest = nearest(class, names.iter().map(String::as_str));
+    nearest.map_or_else(String::new, |name| format!("; did you mean {}?", safe_name(name)))
 }
 
 /// An error unless an input can be read more than once.
@@ -158,10 +177,9 @@ impl<'i> Opened<'i> {
     }
 }
 
-/// The ids of the objects meant. Those of native nodes are given anew in each snapshot.
+/// The ids of the objects meant, as far as they persist.
 fn ids(graph: &Graph, wanted: &Wanted) -> HashSet<u64> {
     let meant = wanted.of(graph, &Detachedness::new(graph));
     let ids = (0..graph.nodes()).filter(|&node| meant.has(node)).map(|node| graph.id.get(node));
-    let persists = |id: &u64| id % 2 == 1;
-    ids.filter(persists).collect()
+    ids.filter(|&id| persists(id)).collect()
 }

@@ -34,7 +34,8 @@ pub(super) fn write(alive: &Alive, style: &Style, out: &mut dyn Write) -> io::Re
     }
     let left = alive.holders_of - alive.holders.len();
     if left > 0 {
-        writeln!(out, "\n[{} more places]", text::count(number(left)))?;
+        let places = if left == 1 { "place" } else { "places" };
+        writeln!(out, "\n[{} more {places}]", text::count(number(left)))?;
     }
     Ok(())
 }
@@ -42,14 +43,19 @@ pub(super) fn write(alive: &Alive, style: &Style, out: &mut dyn Write) -> io::Re
 /// How many, how large, and in how many places.
 fn headline(alive: &Alive, style: &Style) -> String {
     let new = if alive.old_instances.is_some() { "new " } else { "" };
+    let of = match &alive.class {
+        Some(class) if alive.of.starts_with('@') => format!("{class} {}", alive.of),
+        _ => alive.of.clone(),
+    };
     let mut line = format!(
         "{} {new}{}, {} {}",
         text::count(alive.instances),
-        style.fit(&style.safe(&alive.of), style.width / 2),
+        style.fit(&style.safe(&of), style.width / 2),
         if alive.instances == 1 { "retains" } else { "retain" },
         style.size_words(alive.retained_size)
     );
     line.push_str(&match alive.holders_of {
+        0 if alive.avoided > 0 => String::new(),
         0 => "; nothing holds them from outside".to_owned(),
         1 => "; held through 1 place".to_owned(),
         2 => "; held through 2 places, both must let go".to_owned(),
@@ -57,6 +63,9 @@ fn headline(alive: &Alive, style: &Style) -> String {
     });
     if alive.by_one_another > 0 {
         line.push_str(&format!("; {} only by one another", text::count(alive.by_one_another)));
+    }
+    if alive.avoided > 0 {
+        line.push_str(&format!("; {} only through what --avoid skips", text::count(alive.avoided)));
     }
     if alive.unreached > 0 {
         line.push_str(&format!("; {} by no strong reference", text::count(alive.unreached)));
@@ -81,7 +90,7 @@ fn lines(holder: &Holder, widest: usize, style: &Style) -> Vec<String> {
         }
         lines.iter().map(|line| format!("{:indent$}{line}", "")).collect()
     };
-    let fan_out = if holder.below.is_empty() { "" } else { FAN_OUT };
+    let fan_out = if holder.below.is_empty() || holder.instances == 1 { "" } else { FAN_OUT };
     let mut lines = laid(&pieces(&holder.path), fan_out, 0);
     let routes = match holder.routes {
         0 => String::new(),

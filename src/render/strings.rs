@@ -19,7 +19,9 @@ pub(super) fn lines(strings: &Strings, style: &Style) -> Vec<String> {
         return lines;
     }
     let titles = ["WASTED", "COUNT", "LENGTH"].map(str::to_owned);
-    let cells = |equal: &EqualStrings| [style.size(equal.wasted), text::count(equal.count), text::count(equal.length)];
+    let at_least = if style.ascii { ">=" } else { "≥" };
+    let length = |equal: &EqualStrings| format!("{}{}", if equal.cut { at_least } else { "" }, text::count(equal.length));
+    let cells = |equal: &EqualStrings| [style.size(equal.wasted), text::count(equal.count), length(equal)];
     let rows: Vec<[String; 3]> = strings.equal.iter().map(cells).collect();
     let width = |at: usize| rows.iter().chain([&titles]).map(|row| text::width(&row[at])).max().unwrap_or(0);
     let widths = [0, 1, 2].map(width);
@@ -38,6 +40,10 @@ pub(super) fn lines(strings: &Strings, style: &Style) -> Vec<String> {
     let left = strings.equal_of - strings.equal.len();
     if left > 0 {
         lines.push(format!("[{} other texts]", text::count(number(left))));
+    }
+    if strings.equal.iter().any(|equal| equal.cut) {
+        let cut = format!("{at_least}: of equal size and as far as the snapshot has them; they may differ beyond.");
+        lines.extend(text::wrap(cut.split(' '), style.width, 2));
     }
     lines
 }

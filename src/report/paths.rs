@@ -10,9 +10,12 @@ use crate::stacks::Frame;
 pub struct Alive {
     /// What was asked for: a class, or `@` and the id of a node. Safe to print.
     pub of: String,
+    /// The class of the objects as paths name it, safe to print; null if they have several.
+    pub class: Option<String>,
     /// How many objects are spoken of.
     pub instances: u64,
-    /// Objects of the class that the first input has too, of which nothing is said; null with one input and where ids do not persist.
+    /// Objects of the class that the first input has too, of which nothing is said; null with one input, of an object by its id, and
+    /// where ids do not persist, as those of native nodes.
     pub old_instances: Option<u64>,
     /// Their self sizes in bytes.
     pub self_size: u64,
@@ -22,6 +25,8 @@ pub struct Alive {
     pub allocated_at: Option<Origin>,
     /// Objects held by nothing but others of them.
     pub by_one_another: u64,
+    /// Of the others, those that would be held without `--avoid`.
+    pub avoided: u64,
     /// Objects that no strong reference leads to.
     pub unreached: u64,
     /// The places that hold them, those with most objects first.

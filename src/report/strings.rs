@@ -31,6 +31,8 @@ pub struct EqualStrings {
     pub hash: String,
     /// UTF-16 units of the text. V8 keeps no more than the first 1,024 of a string in a snapshot.
     pub length: u64,
+    /// The strings may be longer than that, and differ there: they count as equal because their sizes are, too.
+    pub cut: bool,
     /// Number of strings.
     pub count: u64,
     /// Their sizes in bytes.
@@ -46,6 +48,7 @@ impl From<&found::Strings> for Strings {
         let equal = |text: &found::Text| EqualStrings {
             hash: format!("{:016x}", text.hash),
             length: text.length,
+            cut: text.cut,
             count: text.count,
             self_size: text.self_size,
             wasted: text.wasted,

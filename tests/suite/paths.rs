@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::support::synth::KINDS;
 use crate::support::{corpus, folder, leak, put, report, run, text};
 
 /// A bundled snapshot.
@@ -75,11 +76,15 @@ fn limits_depth_and_avoided_classes() {
     assert!(places > 3 && holders(&all).len() as u64 == places);
     let few = alive(&[&leak(7), "(closure)", "-n", "3"]);
     assert_eq!((holders(&few).len(), few["holders_of"].as_u64()), (3, Some(places)));
+    assert!(run(&["paths", &leak(7), "(closure)", "-n", &(places - 1).to_string()]).text().ends_with("\n[1 more place]\n"));
     let short = alive(&[&leak(7), "RequestContext", "--depth", "2"]);
     assert_eq!(holders(&short), [(127, "system / Context var context → RequestContext")]);
     // Nothing but the listener leads to a context.
     let avoided = alive(&[&leak(7), "RequestContext", "--avoid", "^onPriceChange"]);
-    assert_eq!((holders(&avoided).len(), avoided["unreached"].as_u64()), (0, Some(127)));
+    assert_eq!(holders(&avoided).len(), 0);
+    assert_eq!((avoided["avoided"].as_u64(), avoided["unreached"].as_u64()), (Some(127), Some(0)));
+    let table = run(&["paths", &leak(7), "RequestContext", "--avoid", "^onPriceChange"]);
+    assert!(table.text().contains("; 127 only through what --avoid skips\n"), "{table:?}");
 }
 
 #[test]
@@ -90,9 +95,67 @@ fn one_node_by_its_id() {
     let nodes = content["nodes"].as_array().unwrap();
     let name = |node: &[Value]| content["strings"][usize::try_from(node[1].as_u64().unwrap()).unwrap()].clone();
     let id = nodes.chunks(fields).find(|node| name(node) == "LeakyConn" && node[0] == 3).unwrap()[2].to_string();
-    let alive = alive(&[&path, "--node", &id]);
-    assert_eq!(alive["of"], format!("@{id}"));
-    assert_eq!(holders(&alive), [(1, "globalThis.conns Array [x] → LeakyConn")]);
+    for (id, files) in [(id.clone(), &[&path[..]][..]), (format!("@{id}"), &[&bundled("isolates/mr06-s1.heapsnapshot"), &path])] {
+        let alive = alive(&[files, &["--node", &id]].concat());
+        assert_eq!(alive["of"], format!("@{}", id.trim_start_matches('@')));
+        assert_eq!((&alive["class"], &alive["old_instances"]), (&Value::from("LeakyConn"), &Value::Null));
+        assert_eq!(holders(&alive), [(1, "globalThis.conns Array [x] → LeakyConn")]);
+    }
+    let table = run(&["paths", &path, "--node", &id]);
+    assert!(table.text().starts_with(&format!("1 LeakyConn @{id}, retains ")), "{table:?}");
+}
+
+/// A page: a tree of one detached node whose record says so and two whose records do not, and objects of the program.
+fn page(native_ids: u64) -> Vec<u8> {
+    const FIELDS: [&str; 6] = ["type", "name", "id", "self_size", "edge_count", "detachedness"];
+    let strings = ["", "Window", "Client", "<div>", "<span>", "kept", "node"];
+    let [object, native, synthetic] =
+        ["object", "native", "synthetic"].map(|kind| KINDS.iter().position(|&k| k == kind).unwrap());
+    let mut nodes = json!([synthetic, 0, 1, 0, 1, 0, object, 1, 3, 16, 31, 0]);
+    let mut edges = json!([5, 5, 6, 2, 6, 6 * 32]);
+    let add = |list: &mut Value, fields: &[u64]| list.as_array_mut().unwrap().extend(fields.iter().map(|&field| field.into()));
+    for client in 0..30 {
+        add(&mut nodes, &[object as u64, 2, 5 + 2 * client, 16, 0, 0]);
+        add(&mut edges, &[2, 5, 6 * (2 + client)]);
+    }
+    for (name, children, detachedness) in [(3, 2, 2), (4, 0, 0), (4, 0, 0)] {
+        let id = native_ids + nodes.as_array().unwrap().len() as u64;
+        add(&mut nodes, &[native as u64, name, id * 2, 64, children, detachedness]);
+    }
+    add(&mut edges, &[2, 6, 6 * 33, 2, 6, 6 * 34]);
+    let meta = json!({
+        "node_fields": FIELDS,
+        "node_types": [KINDS, "string", "number", "number", "number", "number"],
+        "edge_fields": ["type", "name_or_index", "to_node"],
+        "edge_types": [["context", "element", "property", "internal", "hidden", "shortcut", "weak"], "string_or_number", "node"],
+    });
+    let snapshot = json!({"meta": meta, "node_count": 35, "edge_count": 34});
+    serde_json::to_vec(&json!({"snapshot": snapshot, "nodes": nodes, "edges": edges, "strings": strings})).unwrap()
+}
+
+#[test]
+fn native_nodes_are_found_by_their_own_record_and_by_what_is_handed_on() {
+    let folder = folder();
+    let file = put(folder.path(), "page.heapsnapshot", &page(1000));
+    for row in report(&["top", &file, "-n", "0"])["groups"].as_array().unwrap() {
+        let class = row["key"][0].as_str().unwrap();
+        assert_eq!(alive(&[&file, class])["instances"], row["count"][0], "{class}");
+    }
+    for (class, instances) in [("<span>", 2), ("Detached <span>", 2), ("Detached <div>", 1)] {
+        assert_eq!(alive(&[&file, class])["instances"], instances, "{class}");
+    }
+    assert!(run(&["paths", &file, "<div>"]).refusal().contains("no object is called <div>"));
+}
+
+#[test]
+fn native_nodes_are_never_called_new() {
+    let folder = folder();
+    let files = [1000, 2000].map(|ids| put(folder.path(), &format!("{ids}.heapsnapshot"), &page(ids)));
+    let [first, last] = [&files[0][..], &files[1]];
+    let spans = report(&["paths", first, last, "<span>"]);
+    assert_eq!((spans["alive"]["instances"].as_u64(), &spans["alive"]["old_instances"]), (Some(2), &Value::Null));
+    assert!(spans["warnings"].as_array().unwrap().iter().any(|warning| warning["code"] == "no-identity"));
+    assert!(run(&["paths", first, last, "Client"]).refusal().contains("no Client is new, all 30 were there"));
 }
 
 #[test]
@@ -111,12 +174,18 @@ fn where_objects_were_allocated_is_told_where_it_was_recorded() {
 #[test]
 fn what_cannot_be_told_is_refused() {
     let missing = run(&["paths", &leak(7), "NoSuchClass"]);
-    assert!(missing.refusal().contains("no object is called NoSuchClass"));
+    assert!(missing.refusal().trim_end().ends_with("no object is called NoSuchClass"));
+    for near in ["requestcontext", "RequestContex", "RequestContexts"] {
+        let run = run(&["paths", &leak(7), near]);
+        assert!(run.refusal().contains(&format!("no object is called {near}; did you mean RequestContext?")), "{run:?}");
+    }
     for args in [
         &["paths", &leak(1)][..],
         &["paths", &leak(1), &leak(2)],
         &["paths", "-", "Foo"],
         &["paths", &leak(1), "X", "--avoid", "("],
+        &["paths", &leak(7), "RequestContext", "--format", "folded"],
+        &["paths", &leak(1), "--node", "@x"],
     ] {
         assert_eq!(run(args).code, Some(2), "{args:?}");
     }

@@ -156,7 +156,7 @@ fn attributes_variables_and_classes_have_names_and_keys_have_not() {
         ("Entry", "__main__.Foo.shared list [x] → Entry"),
         ("Request", "frame serve() .request → Request"),
         ("code", "__main__.serve() [x] → code"),
-        ("Orphan", "Orphan"),
+        ("Orphan", "(nothing leads to it) Orphan"),
     ] {
         assert_eq!(holders(&file, class), one(path), "{class}");
     }
@@ -170,8 +170,8 @@ fn attributes_variables_and_classes_have_names_and_keys_have_not() {
 fn cycles_that_nothing_leads_to_are_roots_and_what_hangs_off_them_is_not() {
     let folder = folder();
     let file = put(folder.path(), "dump.json", program().as_bytes());
-    assert_eq!(holders(&file, "Ring"), [(2, "Ring".to_owned())]);
-    assert_eq!(holders(&file, "Tail"), [(1, "Ring [x] → Tail".to_owned())]);
+    assert_eq!(holders(&file, "Ring"), [(2, "(nothing leads to it) Ring".to_owned())]);
+    assert_eq!(holders(&file, "Tail"), [(1, "(nothing leads to it) Ring [x] → Tail".to_owned())]);
     // The order of records decides nothing.
     let text = program();
     let backwards: Vec<&str> = text.lines().rev().collect();

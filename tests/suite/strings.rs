@@ -14,8 +14,8 @@ fn number(value: &Value) -> usize {
     usize::try_from(value.as_u64().unwrap()).unwrap()
 }
 
-/// The strings of a snapshot by text, read without any haste.
-fn by_text(content: &Value) -> BTreeMap<String, Same> {
+/// The strings of a snapshot by text, and by size where V8 may have cut it; read without any haste.
+fn by_text(content: &Value) -> BTreeMap<(String, Option<u64>), Same> {
     let meta = &content["snapshot"]["meta"];
     let place = |list: &str, name: &str| meta[list].as_array().unwrap().iter().position(|field| field == name).unwrap();
     let [kind, name, size, edges] = ["type", "name", "self_size", "edge_count"].map(|field| place("node_fields", field));
@@ -47,7 +47,7 @@ fn by_text(content: &Value) -> BTreeMap<String, Same> {
         }
         text
     };
-    let mut found: BTreeMap<String, Same> = BTreeMap::new();
+    let mut found: BTreeMap<(String, Option<u64>), Same> = BTreeMap::new();
     for node in 0..nodes.len() {
         let size = nodes[node][size].as_u64().unwrap();
         let counts = match kind_of(node) {
@@ -56,7 +56,9 @@ fn by_text(content: &Value) -> BTreeMap<String, Same> {
             _ => false,
         };
         if counts && size > 0 {
-            let same = found.entry(text(node)).or_default();
+            let text = text(node);
+            let of_size = (text.encode_utf16().count() >= 1024).then_some(size);
+            let same = found.entry((text, of_size)).or_default();
             *same = (same.0 + 1, same.1 + size, same.2.max(size));
         }
     }
@@ -76,9 +78,14 @@ fn equal_strings_are_those_that_a_plain_reader_finds() {
         let several = expected.iter().filter(|(_, same)| same.0 > 1);
         assert_eq!((found["equal_of"].as_u64(), rows.len()), (Some(several.clone().count() as u64), several.clone().count()));
         assert!(!rows.is_empty());
-        for (text, same) in several {
+        for ((text, of_size), same) in several {
             let safe = heapdiff::text::safe_name(text);
-            let row = rows.iter().find(|row| row["text"] == *safe && row["length"] == text.encode_utf16().count()).unwrap();
+            let is_it = |row: &&Value| {
+                let length = text.encode_utf16().count();
+                row["text"] == *safe && row["length"] == length && of_size.is_none_or(|_| row["self_size"] == same.1)
+            };
+            let row = rows.iter().find(is_it).unwrap();
+            assert_eq!(row["cut"], of_size.is_some());
             assert_eq!((row["count"].as_u64(), row["self_size"].as_u64()), (Some(same.0), Some(same.1)), "{text}");
         }
         assert!(rows.is_sorted_by_key(|row| std::cmp::Reverse(row["wasted"].as_u64())));
@@ -171,6 +178,31 @@ fn flat_and_sliced_strings_count_not_and_cut_ones_only_with_their_hashes() {
         found["equal"].as_array().unwrap().iter().map(|row| (&row["text"], &row["count"], &row["wasted"])).collect();
     assert_eq!(rows, [(&json!("long"), &json!(2), &json!(900)), (&json!("ab"), &json!(2), &json!(16))]);
     assert_eq!((&found["count"], &found["copies"]), (&json!(8), &json!(2)));
+}
+
+#[test]
+fn texts_as_long_as_v8_cuts_them_count_as_equal_only_if_their_sizes_are() {
+    let (long, short) = ("x".repeat(1024), "y".repeat(1023));
+    let nodes = [
+        (ROOT, 0, 0),
+        (STRING, 1, 1040),
+        (STRING, 1, 5000),
+        (STRING, 1, 1040),
+        (STRING, 1, 6000),
+        (STRING, 2, 1040),
+        (STRING, 2, 2080),
+    ];
+    let folder = folder();
+    let file = put(folder.path(), "long.heapsnapshot", &snapshot(&nodes, &[], &["", &long, &short]));
+    let found = report(&["top", &file, "--strings"])["strings"].clone();
+    let row = |row: &Value| (row["length"].as_u64(), row["count"].as_u64(), row["wasted"].as_u64(), row["cut"].as_bool());
+    let rows: Vec<_> = found["equal"].as_array().unwrap().iter().map(row).collect();
+    let expected = [(1023, 2, 1040, false), (1024, 2, 1040, true)]
+        .map(|(length, count, wasted, cut)| (Some(length), Some(count), Some(wasted), Some(cut)));
+    assert!(rows.len() == 2 && expected.iter().all(|row| rows.contains(row)), "{rows:?}");
+    assert_eq!((&found["copies"], &found["wasted"]), (&json!(2), &json!(2080)));
+    assert!(run(&["top", &file, "--strings"]).text().contains("≥1,024"));
+    assert!(run(&["top", &file, "--strings", "--ascii"]).text().contains(">=1,024"));
 }
 
 #[test]

@@ -52,6 +52,12 @@ impl Detachedness {
         self.state.get(node as usize).map_or(0, |state| state & !VISITED)
     }
 
+    /// Whether a node's own record says that it is detached.
+    #[must_use]
+    pub fn recorded(graph: &Graph, node: u32) -> bool {
+        graph.detachedness.get(node as usize) == Some(&DETACHED)
+    }
+
     /// Whether a node's name gets "Detached " in front.
     #[must_use]
     pub fn renamed(&self, node: u32) -> bool {

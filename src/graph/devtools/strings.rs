@@ -2,7 +2,8 @@
 //!
 //! The rules are those of DevTools: strings and concatenated ones with a size, but for concatenations with an empty part, which are
 //! their other part; slices are parts of what they are cut from. The text of a concatenation is that of its parts, cut where DevTools
-//! stops. Strings that V8 says it has cut count as equal only if their lengths and hashes are, too.
+//! stops. Strings that V8 says it has cut count as equal only if their lengths and hashes are, too; those that are as long as V8 cuts at
+//! without saying so, only if their sizes are, which DevTools does not ask for.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -11,7 +12,7 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
 use crate::graph::{EdgeKind, Graph, NodeKind, ordinal};
 
-/// UTF-16 units from which on the text of a concatenation is cut.
+/// UTF-16 units at which V8 cuts the text of a string, and from which on that of a concatenation is not looked at.
 const UNITS_MAX: usize = 1024;
 
 /// What is wanted of equal strings.
@@ -47,6 +48,8 @@ pub struct Text {
     pub hash: u64,
     /// UTF-16 units, of what the snapshot holds of it.
     pub length: u64,
+    /// The strings may go on, and differ there.
+    pub cut: bool,
     /// Strings of the text.
     pub count: u64,
     /// Their sizes in bytes.
@@ -60,6 +63,7 @@ pub struct Text {
 /// Strings of one text.
 struct Same {
     node: u32,
+    cut: bool,
     count: u64,
     size: u64,
     largest: u64,
@@ -70,8 +74,8 @@ impl Strings {
     #[must_use]
     pub fn new(graph: &Graph, want: StringsWant) -> Self {
         let mut reader = Reader { graph, words: HashMap::new(), cut_texts: HashMap::new() };
-        let mut known: HashMap<(u128, Option<(u64, u64)>), u32> = HashMap::new();
-        // Strings that are neither concatenated nor cut, by their names.
+        let mut known: HashMap<(u128, Option<(u64, u64)>, Option<u64>), u32> = HashMap::new();
+        // Strings that are neither concatenated nor cut nor as long as those that are, by their names.
         let mut of_name: HashMap<u32, u32> = HashMap::new();
         let mut all: Vec<Same> = Vec::new();
         for node in 0..graph.nodes() {
@@ -89,15 +93,17 @@ impl Strings {
             let by_name = kind == NodeKind::String && cut.is_none();
             let known_by_name = of_name.get(&name).copied().filter(|_| by_name);
             let number = known_by_name.unwrap_or_else(|| {
-                let hash = reader.hash(node);
-                *known.entry((hash, cut)).or_insert_with(|| {
-                    all.push(Same { node, count: 0, size: 0, largest: 0 });
+                let (hash, is_long) = reader.hash(node);
+                let of_size = Some(size).filter(|_| is_long && cut.is_none());
+                let number = *known.entry((hash, cut, of_size)).or_insert_with(|| {
+                    all.push(Same { node, cut: of_size.is_some(), count: 0, size: 0, largest: 0 });
                     ordinal(all.len() - 1)
-                })
+                });
+                if by_name && !is_long {
+                    of_name.insert(name, number);
+                }
+                number
             });
-            if by_name {
-                of_name.insert(name, number);
-            }
             let same = &mut all[number as usize];
             same.count += 1;
             same.size = same.size.saturating_add(size);
@@ -147,7 +153,7 @@ impl Reader<'_> {
         let tell = |(wasted, count, hash, same): (u64, u64, u64, Same)| {
             let text = self.text(same.node);
             let length = text.encode_utf16().count() as u64;
-            Text { hash, length, count, self_size: same.size, wasted, text: want.contents.then_some(text) }
+            Text { hash, length, cut: same.cut, count, self_size: same.size, wasted, text: want.contents.then_some(text) }
         };
         strings.texts = texts.into_iter().map(tell).collect();
         strings
@@ -201,10 +207,12 @@ impl Reader<'_> {
         Some(self.graph.name_of(value).into_owned())
     }
 
-    /// A hash of a string's text.
-    fn hash(&mut self, node: u32) -> u128 {
+    /// A hash of a string's text, and whether that is as long as texts are cut at.
+    fn hash(&mut self, node: u32) -> (u128, bool) {
         if self.graph.kind_of(node) != NodeKind::ConsString {
-            return xxh3_128(self.graph.name_of(node).as_bytes());
+            let text = self.graph.name_of(node);
+            let is_long = text.len() >= UNITS_MAX && text.encode_utf16().count() >= UNITS_MAX;
+            return (xxh3_128(text.as_bytes()), is_long);
         }
         let ahead = self.ahead(node);
         // What begins with a text that is cut has that text.
@@ -217,7 +225,7 @@ impl Reader<'_> {
             }
         };
         ahead[..same].iter().for_each(|&part| _ = self.cut_texts.insert(part, hash));
-        hash
+        (hash, same > 0 || known.is_some())
     }
 
     /// A concatenation, what it begins with, what that begins with and so on, but for what is no concatenation.

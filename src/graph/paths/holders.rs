@@ -1,15 +1,17 @@
 //! Which places hold the instances of a class, independently of one another.
 //!
 //! Instances are reached, but nothing through them, so that no path leads through another instance. Every strong reference from a reached
-//! object to an instance is a holder. Holders are put together by where one becomes many: upwards from the holder, the topmost path
-//! node with at least half as many objects as there are instances hangs off it.
+//! object to an instance is a holder. Holders are put together by where one becomes many: upwards from the holders, the topmost path
+//! node at which their ways lead through at least half as many objects as there are instances hangs off it. Objects of a path node
+//! that lead to none of the instances do not count.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::names::{Label, LabelKind, Vocabulary};
+use super::owners::is_part_of_holder;
 use super::search::{Paths, Search, references};
-use super::tree::ROOT;
+use super::tree::{PathTree, ROOT};
 use crate::graph::{Bits, Detachedness, Graph};
 
 /// What holds the instances of a class.
@@ -21,6 +23,8 @@ pub struct Holders {
     pub places: Vec<FanOut>,
     /// Instances that only other instances lead to.
     pub by_one_another: u64,
+    /// Of the others, those that what is avoided leads to.
+    pub avoided: u64,
     /// Instances that no strong reference leads to.
     pub unreached: u64,
 }
@@ -57,7 +61,6 @@ pub fn holders(
     search.run(&stops);
     let mut held: Vec<(u32, Label, u32)> = Vec::new();
     let mut paths = search.done();
-    let path: Vec<u32> = paths.path.clone();
     references(
         graph,
         detachedness,
@@ -66,31 +69,33 @@ pub fn holders(
         |to| instances.has(to),
         |reference| {
             if !stops(reference.from) {
-                held.push((path[reference.from as usize], reference.label, reference.to));
+                held.push((reference.from, reference.label, reference.to));
             }
         },
     );
-    let counts = paths.counts();
+    let mut ways = Ways::new(&paths);
     let is_store = |vocabulary: &Vocabulary, path: u32| {
         let label = paths.tree.node(path).label;
         label.kind() == LabelKind::Internal && is_part(vocabulary.text(label.name()))
     };
     // The backing store of an array is no holder beside the array.
-    for (path, label, _) in &mut held {
-        if label.kind() == LabelKind::Index && is_store(vocabulary, *path) {
-            *path = paths.tree.node(*path).parent;
+    for (from, label, _) in &mut held {
+        if label.kind() == LabelKind::Index && is_store(vocabulary, paths.path[*from as usize]) {
+            *from = ways.up(*from);
         }
     }
-    let mut by_holder: BTreeMap<(u32, u32), Vec<u32>> = BTreeMap::new();
-    for (path, label, to) in held {
-        by_holder.entry((path, label.to_bits())).or_default().push(to);
+    let mut by_holder: BTreeMap<(u32, u32), (Vec<u32>, Vec<u32>)> = BTreeMap::new();
+    for (from, label, to) in held {
+        let (holders, held) = by_holder.entry((paths.path[from as usize], label.to_bits())).or_default();
+        holders.push(from);
+        held.push(to);
     }
     let mut places: BTreeMap<u32, Vec<(Label, u32, Vec<u32>)>> = BTreeMap::new();
-    for ((path, label), mut held) in by_holder {
+    for ((path, label), (holders, mut held)) in by_holder {
         held.sort_unstable();
         held.dedup();
-        let mut at = fan_out(&paths, &counts, path, held.len());
-        while at != ROOT && is_store(vocabulary, at) {
+        let mut at = ways.fan_out(path, holders, held.len());
+        while at != ROOT && is_part_of_holder(&paths.tree, at, vocabulary) {
             at = paths.tree.node(at).parent;
         }
         // What many roots hold begins with the first step.
@@ -101,8 +106,17 @@ pub fn holders(
     }
     let mut places: Vec<FanOut> = places.into_iter().map(|(at, ways)| place(at, ways, vocabulary)).collect();
     places.sort_by_key(|place| (Reverse(place.instances), place.at));
-    let (by_one_another, unreached) = rest(graph, &paths, instances);
-    Holders { paths, places, by_one_another, unreached }
+    let of_interest = || (0..graph.nodes()).filter(|&node| instances.has(node));
+    let lacking = of_interest().filter(|&node| !paths.reached(node)).count() as u64;
+    let mut seen = Bits::new(graph.kind.len());
+    let (mut by_one_another, mut by_avoided) = (0, 0);
+    if lacking > 0 {
+        let reached = |node: &u32| paths.reached(*node);
+        by_one_another = led_to(graph, &paths, instances, &mut seen, of_interest().filter(reached));
+        by_avoided =
+            led_to(graph, &paths, instances, &mut seen, (0..graph.nodes()).filter(|node| reached(node) && avoided(*node)));
+    }
+    Holders { paths, places, by_one_another, avoided: by_avoided, unreached: lacking - by_one_another - by_avoided }
 }
 
 fn place(at: u32, mut ways: Vec<(Label, u32, Vec<u32>)>, vocabulary: &Vocabulary) -> FanOut {
@@ -118,30 +132,60 @@ fn place(at: u32, mut ways: Vec<(Label, u32, Vec<u32>)>, vocabulary: &Vocabulary
     FanOut { at, instances: all.len() as u64, holder, routes }
 }
 
-/// The path node from which so many instances are held, one becoming many.
-fn fan_out(paths: &Paths, counts: &[u64], holder: u32, instances: usize) -> u32 {
-    let (mut at, mut found) = (holder, holder);
-    while at != ROOT {
-        let count = counts[at as usize];
-        let above = paths.tree.node(at).parent;
-        if count > 1 && count * 2 >= instances as u64 {
-            found = above;
-        }
-        at = above;
-    }
-    found
+/// The ways to holders, object by object.
+struct Ways<'p> {
+    tree: &'p PathTree,
+    path: &'p [u32],
+    /// By object: one of those that it was reached through, ever nearer to the root until it is what [`Self::up`] asks for.
+    above: Vec<u32>,
 }
 
-/// Of the instances that no path leads to: how many others of them lead to, and how many nothing does.
-fn rest(graph: &Graph, paths: &Paths, instances: &Bits) -> (u64, u64) {
-    let of_interest = || (0..graph.nodes()).filter(|&node| instances.has(node));
-    let lacking = of_interest().filter(|&node| !paths.reached(node)).count() as u64;
-    if lacking == 0 {
-        return (0, 0);
+impl<'p> Ways<'p> {
+    fn new(paths: &'p Paths) -> Self {
+        Self { tree: &paths.tree, path: &paths.path, above: paths.parent.clone() }
     }
-    let mut seen = Bits::new(graph.kind.len());
-    let mut waiting: Vec<u32> = of_interest().filter(|&node| paths.reached(node)).collect();
-    waiting.iter().for_each(|&node| _ = seen.add(node));
+
+    /// The path node from which so many instances are held by objects of a path node, one becoming many.
+    fn fan_out(&mut self, holder: u32, mut objects: Vec<u32>, instances: usize) -> u32 {
+        let mut at = holder;
+        loop {
+            objects.sort_unstable();
+            objects.dedup();
+            // Further up there are never more.
+            if at == ROOT || objects.len() < 2 || objects.len() * 2 < instances {
+                return at;
+            }
+            at = self.tree.node(at).parent;
+            objects.iter_mut().for_each(|object| *object = self.up(*object));
+        }
+    }
+
+    /// The nearest object on the way to another one that is of the path node above the other's. Lists and trees are one path node,
+    /// so there may be any number between them.
+    fn up(&mut self, object: u32) -> u32 {
+        let mut waiting = vec![object];
+        while let Some(&object) = waiting.last() {
+            let above = self.above[object as usize];
+            if self.is_up(object) {
+                waiting.pop();
+            } else if self.is_up(above) {
+                self.above[object as usize] = self.above[above as usize];
+            } else {
+                waiting.push(above);
+            }
+        }
+        self.above[object as usize]
+    }
+
+    fn is_up(&self, object: u32) -> bool {
+        let path = |object: u32| self.path[object as usize];
+        path(self.above[object as usize]) == self.tree.node(path(object)).parent
+    }
+}
+
+/// How many instances that no path leads to some nodes lead to. Those that were seen before do not count.
+fn led_to(graph: &Graph, paths: &Paths, instances: &Bits, seen: &mut Bits, from: impl Iterator<Item = u32>) -> u64 {
+    let mut waiting: Vec<u32> = from.collect();
     let mut found = 0;
     while let Some(node) = waiting.pop() {
         let rule = crate::graph::essential::Rule::new(graph, node);
@@ -153,5 +197,5 @@ fn rest(graph: &Graph, paths: &Paths, instances: &Bits) -> (u64, u64) {
             }
         }
     }
-    (found, lacking - found)
+    found
 }

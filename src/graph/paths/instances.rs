@@ -18,16 +18,18 @@ pub fn instances(graph: &Graph, detachedness: &Detachedness, class: &str) -> Bit
 }
 
 fn called(graph: &Graph, detachedness: &Detachedness, class: &str) -> Bits {
-    let mut known: HashMap<(u8, u32, bool), bool, Mixed> = HashMap::default();
+    let mut known: HashMap<(u8, u32, bool, bool), bool, Mixed> = HashMap::default();
     let mut instances = Bits::new(graph.kind.len());
     for node in 0..graph.nodes() {
         let kind = graph.kind[node as usize];
         let folded = Runtime::V8.is_folded(graph.kinds.name(kind));
         let name = if folded { u32::MAX } else { graph.name[node as usize] };
-        let detached = detachedness.renamed(node);
-        let is_one = *known.entry((kind, name, detached)).or_insert_with(|| {
+        // Rows by class go by what a node says of itself, paths and rows of DevTools by what is handed on to it.
+        let (of_itself, handed_on) = (Detachedness::recorded(graph, node), detachedness.renamed(node));
+        let is_one = *known.entry((kind, name, of_itself, handed_on)).or_insert_with(|| {
             let text = if folded { "".into() } else { graph.name_of(node) };
-            is_called(graph.kinds.name(kind), graph.kind_of(node), &text, detached, class)
+            let called = |detached| is_called(graph.kinds.name(kind), graph.kind_of(node), &text, detached, class);
+            called(of_itself) || called(handed_on)
         });
         if is_one {
             instances.add(node);

@@ -105,7 +105,7 @@ fn holders(tree: &PathTree, mut path: u32, vocabulary: &Vocabulary) -> String {
 }
 
 /// Whether a path node stands for parts of what is above it.
-fn is_part_of_holder(tree: &PathTree, path: u32, vocabulary: &Vocabulary) -> bool {
+pub(super) fn is_part_of_holder(tree: &PathTree, path: u32, vocabulary: &Vocabulary) -> bool {
     let node = tree.node(path);
     let is_context = || vocabulary.class_of(node.class).text == CONTEXT;
     node.label.kind() == LabelKind::Internal && (is_part(vocabulary.text(node.label.name())) || is_context())

@@ -1,8 +1,8 @@
 //! The search for the most readable path to every object: by cost, the cheapest first (Dial's buckets).
 //!
 //! Objects of equal cost are taken level by level. Of several ways of equal cost the one wins that comes from the smaller path (path
-//! nodes are ordered by when they were made), then by label; the path nodes of a level are made in the order of parent, label and
-//! class. So nothing depends on the order of nodes and edges in a file.
+//! nodes are ordered by when they were made), then by label, then that from the object of the smaller id; the path nodes of a level
+//! are made in the order of parent, label and class. So nothing depends on the order of nodes and edges in a file.
 
 use std::collections::HashMap;
 
@@ -105,7 +105,10 @@ pub fn references(
                 continue;
             }
             let (source, entries) = &*source.get_or_insert_with(|| search.source(from));
-            let (label, weight) = search.words.label(graph.edge(number), || entries.label(at));
+            let (mut label, weight) = search.words.label(graph.edge(number), || entries.label(at));
+            if from == graph.root {
+                label = search.root_label(graph.edge(number));
+            }
             let cost = source.cost(graph.edge_kind[number], weight);
             let is_of_string_table = source.list == Some(STRING_TABLE);
             tell(Reference { number: ordinal(number), from, to, label, cost, is_of_string_table });
@@ -218,8 +221,8 @@ impl<'g, 'v> Search<'g, 'v> {
                 NodeKind::Foreign => UNREFERENCED,
                 _ => USER_ROOT,
             };
-            let name = if is_global { self.words.vocabulary.name(GLOBAL) } else { 0 };
-            self.offer(edge.to, u32::from(cost), graph.root, Label::new(LabelKind::Root, name));
+            let label = self.root_label(edge);
+            self.offer(edge.to, u32::from(cost), graph.root, label);
         }
         if !has_global {
             self.start_at_contexts();
@@ -254,6 +257,16 @@ impl<'g, 'v> Search<'g, 'v> {
         }
     }
 
+    /// What a reference of the root is called.
+    fn root_label(&mut self, edge: Edge) -> Label {
+        let name = match self.graph.kind_of(edge.to) {
+            NodeKind::Object if edge.kind == EdgeKind::Shortcut => GLOBAL,
+            NodeKind::Foreign => UNREFERENCED_NAME,
+            _ => return Label::bare(LabelKind::Root),
+        };
+        Label::new(LabelKind::Root, self.words.vocabulary.name(name))
+    }
+
     /// A way to a node: taken if it is cheaper than the one known, or as cheap and from a smaller path.
     #[inline]
     fn offer(&mut self, to: u32, cost: u32, from: u32, label: Label) {
@@ -276,8 +289,13 @@ impl<'g, 'v> Search<'g, 'v> {
     fn is_smaller(&self, from: u32, label: Label, to: u32) -> bool {
         let (path, known) = (self.path[from as usize], self.path[self.parent[to as usize] as usize]);
         let old = Label::from_bits(self.label[to as usize]);
-        path < known
-            || path == known && label != old && self.words.vocabulary.label_order(label) < self.words.vocabulary.label_order(old)
+        if path != known {
+            path < known
+        } else if label != old {
+            self.words.vocabulary.label_order(label) < self.words.vocabulary.label_order(old)
+        } else {
+            self.graph.id.get(from) < self.graph.id.get(self.parent[to as usize])
+        }
     }
 
     /// Gives nodes of equal cost their path nodes.
@@ -339,6 +357,8 @@ impl<'g, 'v> Search<'g, 'v> {
 pub(super) const GC_ROOTS_NAME: &str = "(GC roots)";
 /// What a path that starts at a global object starts with.
 pub(super) const GLOBAL: &str = "globalThis";
+/// What a path starts with that no module and no running call of Python leads to.
+pub(super) const UNREFERENCED_NAME: &str = "(nothing leads to it)";
 const NATIVE_CONTEXT: &str = "system / NativeContext";
 /// From a Map or Set to its entries.
 const TABLE: &str = "table";

@@ -329,5 +329,86 @@ fn holders_are_independent_of_one_another() {
     // Without the list, one is left and leads to two more.
     let avoided = |node: u32| node == 2;
     let found = holders(&graph, &detachedness, &mut vocabulary, &instances(&graph, &detachedness, "Leak"), avoided);
-    assert_eq!((found.places.len(), found.by_one_another, found.unreached), (1, 2, 2));
+    assert_eq!((found.places.len(), found.by_one_another, found.avoided, found.unreached), (1, 2, 2, 0));
+}
+
+/// The places of the objects of a class: how many it holds, the path to it and that below it.
+fn places(graph: &Graph, class: &str) -> Vec<(u64, String, String)> {
+    let detachedness = Detachedness::new(graph);
+    let mut vocabulary = Vocabulary::default();
+    let found = holders(graph, &detachedness, &mut vocabulary, &instances(graph, &detachedness, class), |_| false);
+    let words = |place: &FanOut| {
+        let path = steps(&found.paths.tree, place.at, &vocabulary);
+        let mut below = steps(&found.paths.tree, place.holder.0, &vocabulary).split_off(path.len());
+        below.push(words::step(&vocabulary, place.holder.1, class));
+        (place.instances, super::words::pieces(&path).join(" "), super::words::pieces_below(&below, "→").join(" "))
+    };
+    found.places.iter().map(words).collect()
+}
+
+fn place(instances: u64, path: &str, below: &str) -> (u64, String, String) {
+    (instances, path.to_owned(), below.to_owned())
+}
+
+#[test]
+fn one_becomes_many_where_the_ways_to_instances_part() {
+    const MANY: u32 = 300;
+    // A registry of many modules, one of which exports a queue of many tasks and of further ones by name.
+    let mut nodes: Vec<Node<'_>> =
+        vec![("object", "Registry", 8), ("object", "Queue", 8), ("object", "Array", 8), ("array", "", 8)];
+    let (registry, queue, list, store, modules) = (2, 3, 4, 5, 6);
+    nodes.extend((0..MANY).map(|_| ("object", "Exporter", 8)));
+    let tasks = modules + MANY;
+    nodes.extend((0..MANY).map(|_| ("object", "Task", 8)));
+    let mut references: Vec<Reference<'_>> = vec![(1, Property, "registry", registry)];
+    references.extend((0..MANY).map(|at| (registry, Element, "1", modules + at)));
+    references.extend([
+        (modules + 7, Property, "exports", queue),
+        (queue, Property, "tasks", list),
+        (list, Internal, "elements", store),
+    ]);
+    references.extend((0..100).map(|at| (store, Internal, "1", tasks + at)));
+    references.extend([("first", 100), ("second", 101), ("third", 102)].map(|(name, at)| (queue, Property, name, tasks + at)));
+    let graph = program(&nodes, &references);
+    let exporter = "globalThis.registry Registry [x] Exporter .exports Queue";
+    assert_eq!(
+        places(&graph, "Task"),
+        [place(100, &format!("{exporter} .tasks Array"), "[x] → Task"), place(3, exporter, ".first → Task"),]
+    );
+    // Where each module has a task, the registry is the place.
+    let of_modules = (0..MANY).map(|at| (modules + at, Property, "task", tasks + at));
+    let references: Vec<Reference<'_>> = references[..=MANY as usize].iter().copied().chain(of_modules).collect();
+    let graph = program(&nodes, &references);
+    assert_eq!(places(&graph, "Task"), [place(300, "globalThis.registry Registry", "[x] Exporter .task → Task")]);
+}
+
+#[test]
+fn lists_are_one_step_on_the_way_to_where_one_becomes_many() {
+    const MANY: u32 = 1_000;
+    let list = |further: &[Reference<'_>]| {
+        let nodes: Vec<Node<'_>> = (0..2 * MANY).map(|at| ("object", if at < MANY { "Entry" } else { "Task" }, 8)).collect();
+        let mut references: Vec<Reference<'_>> = vec![(1, Property, "list", 2)];
+        references.extend((2..=MANY).map(|node| (node, Property, "next", node + 1)));
+        references.extend_from_slice(further);
+        program(&nodes, &references)
+    };
+    let of_each: Vec<Reference<'_>> = (2..MANY + 2).map(|node| (node, Property, "task", node + MANY)).collect();
+    assert_eq!(
+        places(&list(&of_each), "Task"),
+        [place(u64::from(MANY), "globalThis", ".list Entry (list or tree) .task → Task")]
+    );
+    // All of one entry, far down the list.
+    let of_one: Vec<Reference<'_>> = (0..50).map(|task| (MANY, Element, "1", MANY + 2 + task)).collect();
+    assert_eq!(places(&list(&of_one), "Task"), [place(50, "globalThis.list Entry (list or tree)", "[x] → Task")]);
+}
+
+#[test]
+fn the_order_of_a_file_decides_no_place() {
+    let graph = real();
+    let mut rng = Rng(23);
+    for class in ["Array", "(closure)", "system / Context", "RequestContext"] {
+        let expected = places(&graph, class);
+        assert!(!expected.is_empty());
+        assert_eq!(places(&shuffled(&graph, &mut rng), class), expected, "{class}");
+    }
 }

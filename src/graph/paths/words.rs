@@ -2,7 +2,7 @@
 
 use super::foreign;
 use super::names::{ANONYMOUS, Label, LabelKind, MASK, Vocabulary, WEAK_MAP_VALUE};
-use super::search::{CONTEXT, GC_ROOTS_NAME, GLOBAL};
+use super::search::{CONTEXT, GC_ROOTS_NAME, GLOBAL, UNREFERENCED_NAME};
 use super::tree::PathTree;
 use crate::report::{PathEdge, PathStep};
 use crate::text::safe_name;
@@ -134,6 +134,7 @@ impl Pieces {
         let is_handle = before.is_some_and(|before| HANDLES.contains(&before.class.as_str()));
         self.piece = match step.class.strip_prefix("Node / ") {
             _ if step.edge == PathEdge::Root && step.name == GLOBAL => GLOBAL.to_owned(),
+            _ if step.edge == PathEdge::Root && step.name == UNREFERENCED_NAME => format!("{UNREFERENCED_NAME} {}", step.class),
             Some(native) if step.edge == PathEdge::Root => format!("native {native}"),
             _ if is_handle => format!("native handle {}", step.class),
             _ => foreign::module(&step.class).unwrap_or(&step.class).to_owned(),

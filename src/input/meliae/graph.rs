@@ -1,5 +1,5 @@
-//! A dump as a graph. What keeps objects alive is not in it: a root is made up that refers to modules, to frames and to every object
-//! that nothing else refers to.
+//! A dump as a graph. What keeps objects alive is not in it: a root is made up that refers to modules, to frames, to every object
+//! that nothing else refers to, and to the members of cycles that none of these leads to.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -122,11 +122,10 @@ impl References {
         let (mut first_edge, mut to_node, mut position) = self.edges(&ordinals, root);
         drop(ordinals);
         self.refs = Vec::new();
+        to_node.extend(islands(&first_edge, &to_node));
+        first_edge[root as usize + 1] = ordinal(to_node.len());
         if self.whole {
-            let islands = islands(&first_edge, &to_node);
-            position.extend((0..).take(islands.len()));
-            to_node.extend(islands);
-            first_edge[root as usize + 1] = ordinal(to_node.len());
+            position.resize(to_node.len(), 0);
         }
         let (kinds, kind) = self.kinds(&groups);
         let mut group_of: Vec<u32> =

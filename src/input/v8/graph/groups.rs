@@ -124,7 +124,8 @@ fn devtools(graph: &mut Graph, want: HeapWant<'_>, warnings: &mut Vec<Warning>) 
 
 /// A warning of heaps in which nothing belongs to anything.
 fn without_owners(graph: &Graph) -> Option<Warning> {
-    let message = "the snapshot has no global object or context below its root (V8 15 and later write none): as in DevTools, backing \
+    let message = "the snapshot has no global object or context below its root (none is written by V8 15 and later, \
+                   and by earlier ones where exposeInternals is true): as in DevTools, backing \
                    stores keep their sizes, and owned sizes are self sizes";
     let warning = Warning { code: "no-owners".to_owned(), message: message.to_owned(), input: None };
     (!crate::graph::devtools::has_user_roots(graph)).then_some(warning)
