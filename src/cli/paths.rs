@@ -94,7 +94,7 @@ fn did_you_mean(series: &Series, wanted: &Wanted) -> String {
         .filter(is_there)
         .map(|group| match group.kind.as_str() {
             "closure" => format!("{}()", group.name),
-            _ => Level::Class.key(series, group).into(),
+            _ => Level::Class.key(series, group),
         })
         .collect();
     let nearest = nearest(class, names.iter().map(String::as_str));

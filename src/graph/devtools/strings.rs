@@ -60,6 +60,10 @@ pub struct Text {
     pub text: Option<String>,
 }
 
+/// What equal strings have in common: a hash of their text, what V8 says of the whole of one that it has cut, and the size where it may
+/// have cut one without a word.
+type Key = (u128, Option<(u64, u64)>, Option<u64>);
+
 /// Strings of one text.
 struct Same {
     node: u32,
@@ -74,7 +78,7 @@ impl Strings {
     #[must_use]
     pub fn new(graph: &Graph, want: StringsWant) -> Self {
         let mut reader = Reader { graph, words: HashMap::new(), cut_texts: HashMap::new() };
-        let mut known: HashMap<(u128, Option<(u64, u64)>, Option<u64>), u32> = HashMap::new();
+        let mut known: HashMap<Key, u32> = HashMap::new();
         // Strings that are neither concatenated nor cut nor as long as those that are, by their names.
         let mut of_name: HashMap<u32, u32> = HashMap::new();
         let mut all: Vec<Same> = Vec::new();
