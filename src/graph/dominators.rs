@@ -74,6 +74,8 @@ pub struct Walked {
     parent: Vec<u32>,
     /// By number: the least number among the nodes that refer to it, as far as that is smaller than its own.
     semi: Vec<u32>,
+    /// By number: how many entries of `cross` lead to it.
+    crossing: Vec<u32>,
     /// Targets of the edges from larger to smaller numbers, by source.
     cross: Vec<u32>,
     /// By number: where its entries of `cross` end.
@@ -120,6 +122,7 @@ impl Room {
             order: by_number(),
             parent: by_number(),
             semi: by_number(),
+            crossing: by_number(),
             cross_end: by_number(),
             // What is not written to takes no memory.
             cross: Vec::with_capacity(edges),
@@ -181,8 +184,8 @@ impl Walked {
 
     /// By number: the nodes, and the number of each one's dominator.
     fn semi_nca(self, spare: &mut Spare) -> (Vec<u32>, Vec<u32>) {
-        let Self { number, order, parent, mut semi, cross, cross_end, .. } = self;
-        let (sources, sources_end) = by_target(&cross, &cross_end, spare);
+        let Self { number, order, parent, mut semi, crossing, cross, cross_end, .. } = self;
+        let (sources, sources_end) = by_target(&cross, &cross_end, crossing, spare);
         drop(cross);
         // What is not needed any more holds what is.
         let mut ancestor = number;
@@ -214,19 +217,15 @@ impl Walked {
     }
 }
 
-/// The sources of edges by target, and where those of each target end. `cross` are the targets by source, which end where `cross_end`
-/// says.
-fn by_target(cross: &[u32], cross_end: &[u32], spare: &mut Spare) -> (Vec<u32>, Vec<u32>) {
-    let (mut end, mut more) = (spare.filled(0, cross_end.len()), spare.filled(0, cross_end.len()));
-    let count = |counts: &mut [u32], targets: &[u32]| targets.iter().for_each(|&target| counts[target as usize] += 1);
-    let (front, back) = cross.split_at(cross.len() / 2);
-    rayon::join(|| count(&mut end, front), || count(&mut more, back));
+/// The sources of edges by target, and where those of each target end. `crossing` are the numbers of edges by target, `cross` the
+/// targets by source, which end where `cross_end` says.
+fn by_target(cross: &[u32], cross_end: &[u32], crossing: Vec<u32>, spare: &mut Spare) -> (Vec<u32>, Vec<u32>) {
+    let mut end = crossing;
     let mut sum = 0;
-    for (count, more) in end.iter_mut().zip(&more) {
+    for count in &mut end {
         // Edge numbers fit 32 bits.
-        sum += std::mem::replace(count, sum) + more;
+        sum += std::mem::replace(count, sum);
     }
-    spare.put(more);
     let mut sources = spare.filled(0, cross.len());
     let mut begin = 0;
     for (source, &until) in (0..).zip(cross_end) {
@@ -290,6 +289,7 @@ impl Walk<'_> {
         walked.order.push(node);
         walked.parent.push(from);
         walked.semi.push(from);
+        walked.crossing.push(0);
         walked.cross_end.push(ordinal(walked.cross.len()));
         number
     }
@@ -363,6 +363,7 @@ impl Walk<'_> {
                     walked.page_rest.push(to);
                 }
             } else {
+                walked.crossing[number as usize] += 1;
                 walked.cross.push(number);
             }
         }

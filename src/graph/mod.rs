@@ -404,11 +404,11 @@ pub const RECORDS_MAX: u64 = u32::MAX as u64 - 2;
 
 /// Bytes that a graph of so many nodes and edges takes at most, with what is computed of it.
 ///
-/// Most during the walk that dominators are computed of. A node: type, first edge, name, id and size (17), and five columns of the walk
-/// (20). An edge: type and target (5), and an entry of a list while it waits to be followed (8) or where it leads back (4).
+/// Most during the walk that dominators are computed of. A node: type, first edge, name, id and size (17), and six columns of the walk
+/// (24). An edge: type and target (5), and an entry of a list while it waits to be followed (8) or where it leads back (4).
 #[must_use]
 pub fn memory_needed(nodes: u64, edges: u64) -> u64 {
-    nodes.saturating_mul(37).saturating_add(edges.saturating_mul(13)).saturating_add(16 << 20)
+    nodes.saturating_mul(41).saturating_add(edges.saturating_mul(13)).saturating_add(16 << 20)
 }
 
 /// What is wanted of a graph beside nodes and edges.
