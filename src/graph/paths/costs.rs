@@ -31,6 +31,9 @@ pub(super) const UNREFERENCED: u8 = 30;
 /// From the root to the lists of the garbage collector.
 pub(super) const GC_ROOTS: u8 = 10;
 
+/// To what is running while the snapshot is taken, which is most of all the code that takes it.
+const RUNNING: u8 = 150;
+
 /// From tables that hold what would live or die without them.
 pub(super) const STRING_TABLE: u8 = 250;
 
@@ -70,6 +73,8 @@ impl NameCost {
         match name {
             "__proto__" => either(PROTO),
             "prototype" | "constructor" => either(PROTOTYPE),
+            // Of the roots: a call that goes on behind an `await`.
+            "current_microtask" => Self { named: PLAIN, internal: RUNNING },
             // The variables of a running call of Python.
             "f_locals" => Self { named: PLAIN, internal: PROTOTYPE },
             name if OF_BOOKKEEPING.binary_search(&name).is_ok() => either(BOOKKEEPING),
@@ -88,8 +93,7 @@ impl NameCost {
 pub(super) fn from_gc_list(list: &str) -> u8 {
     match list {
         "(Global handles)" | "(Traced handles)" => 10,
-        // What the code that took the snapshot was looking at.
-        "(Stack roots)" | "(Handle scope)" | "C++ native stack roots" => 150,
+        "(Stack roots)" | "(Handle scope)" | "C++ native stack roots" => RUNNING,
         "(Internalized strings)" | "(External strings)" | "(Weak roots)" => STRING_TABLE,
         list if list.starts_with("C++ ") => 10,
         _ => 60,
