@@ -300,31 +300,17 @@ const NEAREST_MAX: usize = 100;
 pub fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let word: Vec<char> = lower(word);
     let edits_max = (word.len() / 3).min(2);
-    let edits = |name: &'n str| {
+    let with_edits = |name: &'n str| {
         let letters = lower(name);
         let near = word.len() <= NEAREST_MAX && letters.len().abs_diff(word.len()) <= edits_max;
-        near.then(|| (edits(&word, &letters), name)).filter(|(edits, _)| *edits <= edits_max)
+        near.then(|| (strsim::generic_levenshtein(&word, &letters), name)).filter(|(edits, _)| *edits <= edits_max)
     };
-    names.filter_map(edits).min_by_key(|(edits, _)| *edits).map(|(_, name)| name)
+    names.filter_map(with_edits).min_by_key(|(edits, _)| *edits).map(|(_, name)| name)
 }
 
 /// Some more characters than [`nearest`] looks at are enough to tell that there are too many.
 fn lower(text: &str) -> Vec<char> {
     text.chars().flat_map(char::to_lowercase).take(2 * NEAREST_MAX).collect()
-}
-
-/// How many characters have to be put in, left out or replaced (Levenshtein).
-fn edits(a: &[char], b: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (at, from) in (1..).zip(a) {
-        let mut before = std::mem::replace(&mut row[0], at);
-        for (place, to) in (1..).zip(b) {
-            let replaced = before + usize::from(from != to);
-            before = row[place];
-            row[place] = replaced.min(before + 1).min(row[place - 1] + 1);
-        }
-    }
-    row[b.len()]
 }
 
 #[cfg(test)]

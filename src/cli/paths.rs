@@ -107,8 +107,8 @@ fn did_you_mean(series: &Series, wanted: &Wanted) -> String {
 /// As said.
 pub(super) fn read_again(path: &str, what: &str) -> Result<(), Failure> {
     // Of a folder, and of what is not there, other things are to be said.
-    let file = Path::new(path);
-    if path != "-" && (is_repeatable(path) || file.is_dir() || !file.exists()) {
+    let is_other = path != "-" && std::fs::metadata(path).map_or(true, |metadata| metadata.is_dir());
+    if is_other || is_repeatable(path) {
         return Ok(());
     }
     let called = if path == "-" { "standard input".into() } else { safe_name(path) };
