@@ -1,5 +1,6 @@
 //! Sets of ordinals, and large columns.
 
+use super::ordinal;
 use crate::source::Ahead;
 
 /// A set of numbers below a bound, a bit each.
@@ -13,6 +14,16 @@ impl Bits {
     #[must_use]
     pub fn new(bound: usize) -> Self {
         Self { words: vec![0; bound.div_ceil(64)] }
+    }
+
+    /// Those of the numbers below `bound` that are wanted.
+    #[must_use]
+    pub fn of(bound: usize, wanted: impl Fn(u32) -> bool) -> Self {
+        let word = |first: usize| {
+            let numbers = ordinal(first)..ordinal(bound.min(first + 64));
+            numbers.rev().fold(0, |word, number| word << 1 | u64::from(wanted(number)))
+        };
+        Self { words: (0..bound).step_by(64).map(word).collect() }
     }
 
     /// Whether a number is in the set.
@@ -60,28 +71,26 @@ impl Spare {
     /// An empty column with room for so many values: the smallest spare one that is large enough, or a new one.
     #[must_use]
     pub fn take(&mut self, length: usize) -> Vec<u32> {
-        self.find(length).unwrap_or_else(|| {
-            let column = Vec::with_capacity(length);
-            crate::source::populate(&column);
-            column
-        })
+        let mut column = self.find(length).unwrap_or_else(|| populated(length));
+        column.clear();
+        column
     }
 
     /// The same for a column whose memory another thread takes, if it is new.
     pub(super) fn take_ahead(&mut self, length: usize, ahead: &mut Ahead) -> Vec<u32> {
-        self.find(length).unwrap_or_else(|| {
-            let column = Vec::with_capacity(length);
+        let mut column = self.find(length).unwrap_or_else(|| {
+            let column = reserved(length);
             ahead.add(&column, length);
             column
-        })
+        });
+        column.clear();
+        column
     }
 
     fn find(&mut self, length: usize) -> Option<Vec<u32>> {
         let fits = self.0.iter().enumerate().filter(|(_, column)| column.capacity() >= length);
         let (best, _) = fits.min_by_key(|(_, column)| column.capacity())?;
-        let mut column = self.0.swap_remove(best);
-        column.clear();
-        Some(column)
+        Some(self.0.swap_remove(best))
     }
 
     /// The largest columns, for another thread.
@@ -91,6 +100,14 @@ impl Spare {
         Self(self.0.split_off(self.0.len().saturating_sub(columns)))
     }
 
+    /// A column of whatever values, each of which is to be written before it is read.
+    #[must_use]
+    pub(super) fn unset(&mut self, length: usize) -> Vec<u32> {
+        let mut column = self.find(length).unwrap_or_else(|| populated(length));
+        column.resize(length, 0);
+        column
+    }
+
     /// A column of equal values.
     #[must_use]
     pub fn filled(&mut self, value: u32, length: usize) -> Vec<u32> {
@@ -98,6 +115,13 @@ impl Spare {
         column.resize(length, value);
         column
     }
+}
+
+/// An empty column with memory for so many values.
+fn populated(length: usize) -> Vec<u32> {
+    let column = reserved(length);
+    crate::source::populate(&column);
+    column
 }
 
 /// A large column of equal values, to be written and read at random.
@@ -110,8 +134,8 @@ pub(crate) fn column<T: Clone>(value: T, length: usize) -> Vec<T> {
 
 /// A large column of zeros, to be written and read at random: its memory is taken as it is used.
 #[must_use]
-pub(crate) fn zeros(length: usize) -> Vec<u32> {
-    let column = vec![0; length];
+pub(crate) fn zeros<T: Clone + From<u8>>(length: usize) -> Vec<T> {
+    let column = vec![T::from(0); length];
     crate::source::prefer_huge_pages(&column);
     column
 }

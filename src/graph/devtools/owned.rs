@@ -2,7 +2,7 @@
 
 use super::detached::Detachedness;
 use super::user_roots;
-use crate::graph::{EdgeKind, Graph, NodeKind, Wide, column};
+use crate::graph::{Bits, EdgeKind, Graph, NodeKind, Wide, column};
 
 /// What DevTools calls an object's shallow size: its self size, and those of the backing stores that belong to nobody else.
 ///
@@ -15,9 +15,9 @@ pub fn owned_sizes(graph: &Graph, detachedness: &Detachedness) -> Wide {
     if user_roots(graph).is_empty() {
         return sizes;
     }
-    let ownable = Ownable::new(graph, detachedness);
+    let ownable = ownable(graph, detachedness);
     let owners = owners(graph, &ownable);
-    for node in (0..graph.nodes()).filter(|&node| ownable.is(node)) {
+    for node in (0..graph.nodes()).filter(|&node| ownable.has(node)) {
         let owner = owners[node as usize];
         let keeps = owner >= SHARED || owner == graph.root || graph.kind_of(owner) == NodeKind::Synthetic;
         if !keeps {
@@ -33,38 +33,26 @@ const SHARED: u32 = u32::MAX - 1;
 /// No owner seen yet.
 const NOBODY: u32 = u32::MAX;
 
-/// Which nodes may have an owner.
-struct Ownable<'g> {
-    graph: &'g Graph,
-    /// String indexes of the name of external strings' data.
-    data: Vec<u32>,
-    detachedness: &'g Detachedness,
-}
-
-impl<'g> Ownable<'g> {
-    fn new(graph: &'g Graph, detachedness: &'g Detachedness) -> Self {
-        let data = super::strings_named(graph, "system / ExternalStringData", NodeKind::Native);
-        Self { graph, data, detachedness }
-    }
-
-    #[inline]
-    fn is(&self, node: u32) -> bool {
-        match self.graph.kind_of(node) {
-            NodeKind::Hidden | NodeKind::Array => true,
-            NodeKind::Native => self.data.contains(&self.graph.name[node as usize]) && !self.detachedness.renamed(node),
-            _ => false,
-        }
-    }
+/// The nodes that may have an owner.
+fn ownable(graph: &Graph, detachedness: &Detachedness) -> Bits {
+    // External strings' data.
+    let data = super::strings_named(graph, "system / ExternalStringData", NodeKind::Native);
+    let is_data = |node: u32| data.contains(&graph.name[node as usize]) && !detachedness.renamed(node);
+    Bits::of(graph.kind.len(), |node| match graph.kind_of(node) {
+        NodeKind::Hidden | NodeKind::Array => true,
+        NodeKind::Native => is_data(node),
+        _ => false,
+    })
 }
 
 /// The owner of each ownable node. Each changes at most twice: from nobody to one owner, and to several.
-fn owners(graph: &Graph, ownable: &Ownable<'_>) -> Vec<u32> {
+fn owners(graph: &Graph, ownable: &Bits) -> Vec<u32> {
     let mut owners = column(NOBODY, graph.kind.len());
     let mut changed = Vec::new();
     let hand_on = |from: u32, owner: u32, owners: &mut Vec<u32>, changed: &mut Vec<u32>| {
         for edge in graph.edge_range(from) {
             let to = graph.to_node[edge];
-            if graph.edge_kind[edge] == EdgeKind::Weak as u8 || !ownable.is(to) {
+            if !ownable.has(to) || graph.edge_kind[edge] == EdgeKind::Weak as u8 {
                 continue;
             }
             let old = owners[to as usize];
@@ -75,7 +63,7 @@ fn owners(graph: &Graph, ownable: &Ownable<'_>) -> Vec<u32> {
             }
         }
     };
-    for node in (0..graph.nodes()).filter(|&node| !ownable.is(node)) {
+    for node in (0..graph.nodes()).filter(|&node| !ownable.has(node)) {
         hand_on(node, node, &mut owners, &mut changed);
         while let Some(from) = changed.pop() {
             hand_on(from, owners[from as usize], &mut owners, &mut changed);

@@ -33,34 +33,55 @@ impl Statistics {
     #[must_use]
     pub fn new(graph: &Graph, detachedness: &Detachedness, sizes: &Wide) -> Self {
         let mut sums = Self { total: graph.extra_native_bytes, native: graph.extra_native_bytes, ..Self::default() };
-        let array_data = super::strings_named(graph, "system / JSArrayBufferData", NodeKind::Native);
-        let mut names = Named::new(graph, "Array");
-        let mut arrays = Vec::new();
-        for (node, size) in (0..).zip(sizes.iter()) {
-            let name = graph.name[node as usize];
-            sums.total = sums.total.saturating_add(size);
-            let sum = match graph.kind_of(node) {
-                NodeKind::Hidden => &mut sums.system,
-                NodeKind::Native => {
-                    if array_data.contains(&name) && !detachedness.renamed(node) {
-                        sums.typed_arrays = sums.typed_arrays.saturating_add(size);
-                    }
-                    &mut sums.native
-                }
-                NodeKind::Code => &mut sums.code,
-                NodeKind::String | NodeKind::ConsString | NodeKind::SlicedString => &mut sums.strings,
-                _ if names.is(name) => {
-                    arrays.push(node);
-                    &mut sums.js_arrays
-                }
-                _ => continue,
-            };
+        let mut by_kind = [0_u64; 256];
+        for (&kind, size) in graph.kind.iter().zip(sizes.iter()) {
+            let sum = &mut by_kind[usize::from(kind)];
             *sum = sum.saturating_add(size);
         }
-        sums.js_arrays = sums.js_arrays.saturating_add(elements(graph, sizes, &arrays));
+        let add = |sum: &mut u64, size: u64| *sum = sum.saturating_add(size);
+        let mut may_be_array = [false; 256];
+        for ((kind, size), may_be_array) in (0..=u8::MAX).zip(by_kind).zip(&mut may_be_array) {
+            add(&mut sums.total, size);
+            match graph.kinds.of(kind) {
+                NodeKind::Hidden => add(&mut sums.system, size),
+                NodeKind::Native => add(&mut sums.native, size),
+                NodeKind::Code => add(&mut sums.code, size),
+                NodeKind::String | NodeKind::ConsString | NodeKind::SlicedString => add(&mut sums.strings, size),
+                _ => *may_be_array = true,
+            }
+        }
+        let array_data = super::strings_named(graph, "system / JSArrayBufferData", NodeKind::Native);
+        let is_array_data = |node: u32| array_data.contains(&graph.name[node as usize]) && !detachedness.renamed(node);
+        if !array_data.is_empty() {
+            let natives = (0..graph.nodes()).filter(|&node| graph.kind_of(node) == NodeKind::Native);
+            natives.filter(|&node| is_array_data(node)).for_each(|node| add(&mut sums.typed_arrays, sizes.get(node)));
+        }
+        let arrays = arrays(graph, &may_be_array);
+        arrays.iter().for_each(|&array| add(&mut sums.js_arrays, sizes.get(array)));
+        add(&mut sums.js_arrays, elements(graph, sizes, &arrays));
         sums
     }
 }
+
+/// The nodes named `Array`, of the types that may be.
+fn arrays(graph: &Graph, may_be_array: &[bool; 256]) -> Vec<u32> {
+    let mut names = Named::new(graph, "Array");
+    let mut arrays = Vec::new();
+    let mut named = [0; AT_ONCE];
+    for (first, kinds) in (0..).step_by(AT_ONCE).zip(graph.kind.chunks(AT_ONCE)) {
+        // Types follow each other without any order: a branch on them would be guessed wrong.
+        let mut count = 0;
+        for (node, &kind) in (first..).zip(kinds) {
+            named[count] = node;
+            count += usize::from(may_be_array[usize::from(kind)]);
+        }
+        arrays.extend(named[..count].iter().filter(|&&node| names.is(graph.name[node as usize])));
+    }
+    arrays
+}
+
+/// Nodes whose types are looked at at once.
+const AT_ONCE: usize = 1024;
 
 /// Which strings are a text; each is looked at once.
 struct Named<'g> {
@@ -88,7 +109,6 @@ impl<'g> Named<'g> {
 /// Bytes of the arrays' elements that nothing else refers to.
 fn elements(graph: &Graph, sizes: &Wide, arrays: &[u32]) -> u64 {
     let mut names = Named::new(graph, "elements");
-    let mut once = Bits::new(graph.kind.len());
     let mut wanted: Vec<u32> = Vec::new();
     for &array in arrays {
         let is_elements = |&edge: &usize| match graph.edge_name.get(edge) {
@@ -102,8 +122,10 @@ fn elements(graph: &Graph, sizes: &Wide, arrays: &[u32]) -> u64 {
     if wanted.is_empty() {
         return 0;
     }
-    let mut again = Bits::new(graph.kind.len());
-    for &to in &graph.to_node {
+    let mut candidates = Bits::new(graph.kind.len());
+    wanted.iter().for_each(|&node| _ = candidates.add(node));
+    let (mut once, mut again) = (Bits::new(graph.kind.len()), Bits::new(graph.kind.len()));
+    for &to in graph.to_node.iter().filter(|&&to| candidates.has(to)) {
         if !once.add(to) {
             again.add(to);
         }
