@@ -7,7 +7,7 @@
 //! address all columns: what is next to each other in the walk is next to each other in memory.
 
 use super::essential::Rule;
-use super::{Bits, Graph, Spare, ordinal, zeros};
+use super::{Bits, Graph, Spare, ordinal, reserved};
 use crate::source::{Ahead, prefetch};
 
 /// The dominator tree of a graph. Every node is in it: what nothing leads to hangs off the root.
@@ -66,8 +66,8 @@ impl Dominators {
 pub struct Walked {
     /// Nodes of the graph.
     nodes: usize,
-    /// Number of each node, 0 before it is reached; one entry more than there are nodes.
-    number: Vec<u32>,
+    /// What is known of each node: see [`State`]. One entry more than there are nodes.
+    state: Vec<u32>,
     /// By number: the node.
     order: Vec<u32>,
     /// By number: the number of the node from which it was reached first.
@@ -86,6 +86,37 @@ pub struct Walked {
     page_rest: Vec<u32>,
     /// `page_rest` as a set; empty while there are none.
     page_rest_set: Bits,
+}
+
+/// What the walk knows of a node: its number once it is reached, and until then where its edges begin.
+#[derive(Clone, Copy)]
+struct State(u32);
+
+impl State {
+    const REACHED: u32 = 1 << 31;
+
+    /// Of a node that has not been reached. The edge is a hint: of 32 bits one is not kept.
+    #[inline]
+    fn waiting(first_edge: u32) -> Self {
+        Self(first_edge & !Self::REACHED)
+    }
+
+    #[inline]
+    fn reached(number: u32) -> Self {
+        Self(number | Self::REACHED)
+    }
+
+    /// The number, 0 if there is none yet.
+    #[inline]
+    fn number(self) -> u32 {
+        if self.0 & Self::REACHED == 0 { 0 } else { self.0 & !Self::REACHED }
+    }
+
+    /// Where the edges begin, if it has not been reached.
+    #[inline]
+    fn first_edge(self) -> usize {
+        self.0 as usize
+    }
 }
 
 /// A depth-first walk.
@@ -118,14 +149,14 @@ impl Room {
         let walked = Walked {
             nodes,
             // The one that is looked up at random, and later written over with another such.
-            number: zeros(nodes + 1),
+            state: reserved(nodes + 1),
             order: by_number(),
             parent: by_number(),
             semi: by_number(),
             crossing: by_number(),
             cross_end: by_number(),
             // What is not written to takes no memory.
-            cross: Vec::with_capacity(edges),
+            cross: reserved(edges),
             page_last: 1,
             page_rest: Vec::new(),
             page_rest_set: Bits::default(),
@@ -146,10 +177,11 @@ impl Walked {
     /// Walks over a graph, which needs no names if its [`pages`](super::pages) are known.
     #[must_use]
     pub fn new(graph: &Graph, pages: &[u32], room: Room) -> Self {
-        let Room { walked, .. } = room;
+        let Room { mut walked, .. } = room;
         let nodes = walked.nodes;
+        walked.state.extend(graph.first_edge.iter().map(|&edge| State::waiting(edge).0));
         // Growing would move it, which other threads have to wait for.
-        let waiting = Vec::with_capacity(nodes);
+        let waiting = reserved(nodes);
         let mut walk = Walk { graph, walked, waiting, doubtful: Rule::doubtful(graph) };
         if nodes > 0 {
             walk.reach(graph.root, 0);
@@ -157,6 +189,12 @@ impl Walked {
             walk.rest();
         }
         walk.walked
+    }
+
+    /// The number of a node, 0 if it has none yet.
+    #[inline]
+    fn number(&self, node: u32) -> u32 {
+        State(self.state[node as usize]).number()
     }
 
     /// The dominator tree.
@@ -184,14 +222,13 @@ impl Walked {
 
     /// By number: the nodes, and the number of each one's dominator.
     fn semi_nca(self, spare: &mut Spare) -> (Vec<u32>, Vec<u32>) {
-        let Self { number, order, parent, mut semi, crossing, cross, cross_end, .. } = self;
+        let Self { state, order, parent, mut semi, crossing, cross, cross_end, .. } = self;
         let (sources, sources_end) = by_target(&cross, &cross_end, crossing, spare);
-        drop(cross);
+        [state, cross_end].into_iter().for_each(|column| spare.put(column));
         // What is not needed any more holds what is.
-        let mut ancestor = number;
-        ancestor.clear();
-        ancestor.extend_from_slice(&parent);
-        let mut forest = Forest { ancestor, label: cross_end, path: Vec::new() };
+        let mut links = cross;
+        links.resize(2 * parent.len(), 0);
+        let mut forest = Forest { links: links.as_chunks_mut().0, path: Vec::new() };
         let mut falling = Falling::default();
         for number in (2..ordinal(parent.len())).rev() {
             let entries = sources_end[number as usize - 1] as usize..sources_end[number as usize] as usize;
@@ -200,7 +237,7 @@ impl Walked {
                 least = forest.least_of(sources, number, (least, falling.least_up_to(last)));
             }
             semi[number as usize] = least;
-            forest.label[number as usize] = least;
+            forest.links[number as usize] = [parent[number as usize], least];
             falling.put(number, least);
         }
         let mut dominator = parent;
@@ -211,8 +248,7 @@ impl Walked {
             }
             dominator[number] = by;
         }
-        let Forest { ancestor, label, .. } = forest;
-        [sources, sources_end, ancestor, label, semi].into_iter().for_each(|column| spare.put(column));
+        [sources, sources_end, links, semi].into_iter().for_each(|column| spare.put(column));
         (order, dominator)
     }
 }
@@ -226,7 +262,7 @@ fn by_target(cross: &[u32], cross_end: &[u32], crossing: Vec<u32>, spare: &mut S
         // Edge numbers fit 32 bits.
         sum += std::mem::replace(count, sum);
     }
-    let mut sources = spare.filled(0, cross.len());
+    let mut sources = spare.unset(cross.len());
     let mut begin = 0;
     for (source, &until) in (0..).zip(cross_end) {
         for &target in &cross[begin..until as usize] {
@@ -262,7 +298,7 @@ impl Walk<'_> {
         }
         self.walked.page_rest_set = Bits::new(graph.kind.len());
         while let Some(node) = waiting.pop() {
-            if self.walked.number[node as usize] > 1 || !self.walked.page_rest_set.add(node) {
+            if self.walked.number(node) > 1 || !self.walked.page_rest_set.add(node) {
                 continue;
             }
             self.walked.page_rest.push(node);
@@ -285,7 +321,7 @@ impl Walk<'_> {
     fn reach(&mut self, node: u32, from: u32) -> u32 {
         let walked = &mut self.walked;
         let number = ordinal(walked.order.len());
-        walked.number[node as usize] = number;
+        walked.state[node as usize] = State::reached(number).0;
         walked.order.push(node);
         walked.parent.push(from);
         walked.semi.push(from);
@@ -305,7 +341,7 @@ impl Walk<'_> {
     fn go_on<const PAGE: bool>(&mut self) {
         while let Some((node, from)) = self.waiting.pop() {
             self.ask_ahead();
-            let number = self.walked.number[node as usize];
+            let number = self.walked.number(node);
             if number == 0 {
                 let number = self.reach(node, from);
                 self.look::<PAGE>(number, node);
@@ -322,12 +358,11 @@ impl Walk<'_> {
         let graph = self.graph;
         let ahead = |entries: usize| self.waiting.len().checked_sub(entries).map(|at| self.waiting[at].0 as usize);
         if let Some(node) = ahead(AHEAD) {
-            prefetch(&self.walked.number, node);
+            prefetch(&self.walked.state, node);
             prefetch(&graph.first_edge, node);
         }
         if let Some(node) = ahead(AHEAD / 2) {
-            let edge = graph.first_edge[node] as usize;
-            prefetch(&graph.to_node, edge);
+            prefetch(&graph.to_node, State(self.walked.state[node]).first_edge());
         }
     }
 
@@ -347,12 +382,14 @@ impl Walk<'_> {
                 }
                 continue;
             }
-            let number = walked.number[to as usize];
+            let state = State(walked.state[to as usize]);
+            let number = state.number();
             if outside && (number > 1 && number <= walked.page_last || walked.page_rest_set.has(to)) {
                 continue;
             }
             if number == 0 {
                 prefetch(&graph.first_edge, to as usize);
+                prefetch(&graph.to_node, state.first_edge());
                 self.waiting.push((to, at));
             } else if number > at {
                 let semi = &mut walked.semi[number as usize];
@@ -379,7 +416,7 @@ impl Walk<'_> {
         if self.walked.order.len() > graph.kind.len() {
             return Vec::new();
         }
-        let unreached = || (0..graph.nodes()).filter(|&node| self.walked.number[node as usize] == 0);
+        let unreached = || (0..graph.nodes()).filter(|&node| self.walked.number(node) == 0);
         let mut led_to = Bits::new(graph.kind.len());
         for node in unreached() {
             let rule = Rule::new(graph, node);
@@ -402,11 +439,10 @@ const AHEAD: usize = 8;
 const AT_ONCE: usize = 32;
 
 /// Least semi-dominators along paths of the walk's tree, with path compression.
-struct Forest {
-    /// By number: an ancestor in the tree, such that `label` covers the path to it.
-    ancestor: Vec<u32>,
-    /// By number: the least semi-dominator on the path from the ancestor (not itself) down to it.
-    label: Vec<u32>,
+struct Forest<'l> {
+    /// By number, of all larger than the one that is looked at: an ancestor in the tree, and the least semi-dominator on the path from
+    /// there (not itself) down to the number.
+    links: &'l mut [[u32; 2]],
     path: Vec<u32>,
 }
 
@@ -435,7 +471,7 @@ impl Falling {
     }
 }
 
-impl Forest {
+impl Forest<'_> {
     /// The least semi-dominator on the paths from `above` (not itself; of all larger numbers it is known) down to the sources, or `least`.
     /// Nothing on these paths is less than `floor`: that is looked for no further.
     #[inline]
@@ -445,11 +481,11 @@ impl Forest {
                 break;
             }
             // Nothing here waits for anything else here.
-            let mut known = [(0, 0); AT_ONCE];
+            let mut known = [[0, 0]; AT_ONCE];
             for (known, &source) in known.iter_mut().zip(sources) {
-                *known = (self.ancestor[source as usize], self.label[source as usize]);
+                *known = self.links[source as usize];
             }
-            for (&(ancestor, label), &source) in known.iter().zip(sources) {
+            for (&[ancestor, label], &source) in known.iter().zip(sources) {
                 least = least.min(if ancestor <= above { label } else { self.least(source, above) });
             }
         }
@@ -458,25 +494,17 @@ impl Forest {
 
     /// The same for one source.
     fn least(&mut self, number: u32, above: u32) -> u32 {
-        if self.ancestor[number as usize] > above {
-            self.compress(number, above);
-        }
-        self.label[number as usize]
-    }
-
-    fn compress(&mut self, number: u32, above: u32) {
-        let mut top = number;
-        while self.ancestor[top as usize] > above {
+        let (mut top, [mut ancestor, mut least]) = (number, self.links[number as usize]);
+        while ancestor > above {
             self.path.push(top);
-            top = self.ancestor[top as usize];
+            top = ancestor;
+            [ancestor, least] = self.links[top as usize];
         }
-        let ancestor = self.ancestor[top as usize];
-        let mut least = self.label[top as usize];
         while let Some(below) = self.path.pop() {
-            let label = &mut self.label[below as usize];
-            least = least.min(*label);
-            *label = least;
-            self.ancestor[below as usize] = ancestor;
+            let link = &mut self.links[below as usize];
+            least = least.min(link[1]);
+            *link = [ancestor, least];
         }
+        least
     }
 }

@@ -391,7 +391,7 @@ impl Graph {
     }
 }
 
-/// A number of nodes or edges; there are never more than [`RECORDS_MAX`].
+/// A number of nodes or edges; there are never more than [`NODES_MAX`] and [`EDGES_MAX`].
 pub(crate) fn ordinal(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
@@ -399,8 +399,11 @@ pub(crate) fn ordinal(n: usize) -> u32 {
 /// Nodes whose edges a worker marks at once.
 const MARKED_AT_ONCE: usize = 1 << 16;
 
-/// Most nodes, and most edges, of a graph: their numbers are 32 bits, and two values mean something else.
-pub const RECORDS_MAX: u64 = u32::MAX as u64 - 2;
+/// Most nodes of a graph: the walk keeps one of 32 bits to itself. V8's ids, which are odd and of 32 bits, last for no more.
+pub const NODES_MAX: u64 = (1 << 31) - 2;
+
+/// Most edges of a graph: their numbers are of 32 bits, and two values mean something else.
+pub const EDGES_MAX: u64 = u32::MAX as u64 - 2;
 
 /// Bytes that a graph of so many nodes and edges takes at most, with what is computed of it.
 ///
@@ -434,15 +437,12 @@ impl GraphWant {
 /// Checks a graph's announced size before memory is taken.
 ///
 /// # Errors
-/// If there are more nodes or edges than [`RECORDS_MAX`], or the graph needs more than `limit` bytes.
+/// If there are more than [`NODES_MAX`] nodes or [`EDGES_MAX`] edges, or the graph needs more than `limit` bytes.
 pub fn check_size(nodes: u64, edges: u64, limit: Option<u64>) -> Result<(), ErrorKind> {
-    for (what, number) in [("nodes", nodes), ("edges", edges)] {
-        if number > RECORDS_MAX {
-            let number = crate::text::count(number);
-            return Err(ErrorKind::TooLarge(format!(
-                "{number} {what}; a graph holds at most {}",
-                crate::text::count(RECORDS_MAX)
-            )));
+    for (what, number, most) in [("nodes", nodes, NODES_MAX), ("edges", edges, EDGES_MAX)] {
+        if number > most {
+            let [number, most] = [number, most].map(crate::text::count);
+            return Err(ErrorKind::TooLarge(format!("{number} {what}; a graph holds at most {most}")));
         }
     }
     let needed = memory_needed(nodes, edges);
