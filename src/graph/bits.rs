@@ -79,7 +79,7 @@ impl Spare {
     /// The same for a column whose memory another thread takes, if it is new.
     pub(super) fn take_ahead(&mut self, length: usize, ahead: &mut Ahead) -> Vec<u32> {
         let mut column = self.find(length).unwrap_or_else(|| {
-            let column = reserved(length);
+            let column = Vec::with_capacity(length);
             ahead.add(&column, length);
             column
         });
@@ -119,7 +119,7 @@ impl Spare {
 
 /// An empty column with memory for so many values.
 fn populated(length: usize) -> Vec<u32> {
-    let column = reserved(length);
+    let column = Vec::with_capacity(length);
     crate::source::populate(&column);
     column
 }
@@ -134,8 +134,8 @@ pub(crate) fn column<T: Clone>(value: T, length: usize) -> Vec<T> {
 
 /// A large column of zeros, to be written and read at random: its memory is taken as it is used.
 #[must_use]
-pub(crate) fn zeros<T: Clone + From<u8>>(length: usize) -> Vec<T> {
-    let column = vec![T::from(0); length];
+pub(crate) fn zeros(length: usize) -> Vec<u32> {
+    let column = vec![0; length];
     crate::source::prefer_huge_pages(&column);
     column
 }

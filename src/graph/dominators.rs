@@ -156,7 +156,7 @@ impl Room {
             crossing: by_number(),
             cross_end: by_number(),
             // What is not written to takes no memory.
-            cross: reserved(edges),
+            cross: Vec::with_capacity(edges),
             page_last: 1,
             page_rest: Vec::new(),
             page_rest_set: Bits::default(),
@@ -181,7 +181,7 @@ impl Walked {
         let nodes = walked.nodes;
         walked.state.extend(graph.first_edge.iter().map(|&edge| State::waiting(edge).0));
         // Growing would move it, which other threads have to wait for.
-        let waiting = reserved(nodes);
+        let waiting = Vec::with_capacity(nodes);
         let mut walk = Walk { graph, walked, waiting, doubtful: Rule::doubtful(graph) };
         if nodes > 0 {
             walk.reach(graph.root, 0);

@@ -1,7 +1,5 @@
 //! The columns of a graph while they are being filled, and the parts of them that are handed out.
 
-use crate::graph::zeros;
-
 /// Columns of nodes.
 #[derive(Default)]
 pub(super) struct NodeColumns {
@@ -22,22 +20,21 @@ impl NodeColumns {
     /// below 2^32.
     pub(super) fn zeros(nodes: usize, detachedness: bool, trace: bool) -> Self {
         // With room for one more, so that the columns of a walk can take their place.
-        let shortened = |mut column: Vec<u32>| {
+        let column = || {
+            let mut column = vec![0; nodes + 1];
             column.truncate(nodes);
             column
         };
-        let column = || shortened(zeros(nodes + 1));
-        let rarely_written = || shortened(vec![0; nodes + 1]);
         Self {
-            kind: zeros(nodes),
+            kind: vec![0; nodes],
             name: column(),
             id_low: column(),
-            id_high: rarely_written(),
+            id_high: column(),
             size_low: column(),
-            size_high: rarely_written(),
+            size_high: column(),
             detachedness: if detachedness { vec![0; nodes] } else { Vec::new() },
             trace: if trace { column() } else { Vec::new() },
-            edges: zeros(nodes + 1),
+            edges: vec![0; nodes + 1],
         }
     }
 
@@ -99,8 +96,8 @@ pub(super) struct EdgeColumns {
 impl EdgeColumns {
     /// Columns of zeros.
     pub(super) fn zeros(edges: usize, names: bool) -> Self {
-        let name = if names { zeros(edges) } else { Vec::new() };
-        Self { kind: zeros(edges), name, to_node: zeros(edges) }
+        let name = if names { vec![0; edges] } else { Vec::new() };
+        Self { kind: vec![0; edges], name, to_node: vec![0; edges] }
     }
 
     pub(super) fn slices(&mut self) -> EdgeSlices<'_> {
