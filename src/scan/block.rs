@@ -27,53 +27,87 @@ pub(super) trait Vector: Copy {
     unsafe fn mask(self) -> u64;
 }
 
-/// Classifies the 64 bytes at `from` for an integer array.
+/// Entries that may be written for 64 bytes.
+const WRITTEN: usize = 36;
+
+/// What a kernel makes of 64 bytes.
 ///
 /// # Safety
-/// 64 bytes must be readable, and `V`'s instruction set enabled.
-#[inline(always)]
-pub(super) unsafe fn number_bytes<V: Vector>(from: *const u8) -> NumberBytes {
-    let mut bytes = NumberBytes::default();
-    let mut at = 0;
-    while at < 64 {
-        // SAFETY: at + BYTES <= 64 bytes are readable; the caller enabled the instruction set.
-        unsafe {
-            let v = V::load(from.add(at));
-            let digit = v.minus(V::splat(b'0')).at_most(V::splat(9));
-            let space = v.eq(V::splat(b' ')).or(v.eq(V::splat(b'\n'))).or(v.eq(V::splat(b'\r')).or(v.eq(V::splat(b'\t'))));
-            bytes.digit |= digit.mask() << at;
-            bytes.zero |= v.eq(V::splat(b'0')).mask() << at;
-            bytes.comma |= v.eq(V::splat(b',')).mask() << at;
-            bytes.space |= space.mask() << at;
-        }
-        at += V::BYTES;
-    }
-    bytes
+/// The functions may only be called where the instruction set of the implementation is enabled.
+pub(super) trait Block {
+    /// Classifies the 64 bytes at `from`, which must be readable, for an integer array.
+    unsafe fn number_bytes(from: *const u8) -> NumberBytes;
+    /// The same for a string array.
+    unsafe fn string_bytes(from: *const u8) -> StringBytes;
+    /// Writes `at` plus the position of each set bit, of which no two are neighbours. [`WRITTEN`] entries must be
+    /// writable, whatever the bits.
+    unsafe fn write_positions(bits: u64, at: u32, to: *mut u32);
 }
 
-/// Classifies the 64 bytes at `from` for a string array.
+impl<V: Vector> Block for V {
+    #[inline(always)]
+    unsafe fn number_bytes(from: *const u8) -> NumberBytes {
+        let mut bytes = NumberBytes::default();
+        let mut at = 0;
+        while at < 64 {
+            // SAFETY: at + BYTES <= 64 bytes are readable; the caller enabled the instruction set.
+            unsafe {
+                let v = V::load(from.add(at));
+                let digit = v.minus(V::splat(b'0')).at_most(V::splat(9));
+                bytes.digit |= digit.mask() << at;
+                bytes.zero |= v.eq(V::splat(b'0')).mask() << at;
+                bytes.comma |= v.eq(V::splat(b',')).mask() << at;
+                bytes.space |= space(v).mask() << at;
+            }
+            at += V::BYTES;
+        }
+        bytes
+    }
+
+    #[inline(always)]
+    unsafe fn string_bytes(from: *const u8) -> StringBytes {
+        let mut bytes = StringBytes::default();
+        let mut at = 0;
+        while at < 64 {
+            // SAFETY: at + BYTES <= 64 bytes are readable; the caller enabled the instruction set.
+            unsafe {
+                let v = V::load(from.add(at));
+                bytes.quote |= v.eq(V::splat(b'"')).mask() << at;
+                bytes.backslash |= v.eq(V::splat(b'\\')).mask() << at;
+                bytes.control |= v.at_most(V::splat(0x1f)).mask() << at;
+                bytes.comma |= v.eq(V::splat(b',')).mask() << at;
+                bytes.space |= space(v).mask() << at;
+                bytes.high |= v.mask() << at;
+            }
+            at += V::BYTES;
+        }
+        bytes
+    }
+
+    #[inline(always)]
+    unsafe fn write_positions(bits: u64, at: u32, to: *mut u32) {
+        let mut end = to;
+        // Eight entries for each byte of the mask, of which as many stay as it has bits: no branch depends on the text.
+        for byte in 0..8 {
+            let mask = bits >> (8 * byte) & 0xff;
+            for (i, &bit) in BITS[mask as usize].iter().enumerate() {
+                // SAFETY: no two bits are neighbours, so the bytes before have at most four each: this is at most the 36th entry.
+                unsafe { end.add(i).write(at.wrapping_add(8 * byte + u32::from(bit))) };
+            }
+            // SAFETY: see above.
+            end = unsafe { end.add(mask.count_ones() as usize) };
+        }
+    }
+}
+
+/// 0xFF where a byte is white space.
 ///
 /// # Safety
-/// 64 bytes must be readable, and `V`'s instruction set enabled.
+/// `V`'s instruction set must be enabled.
 #[inline(always)]
-pub(super) unsafe fn string_bytes<V: Vector>(from: *const u8) -> StringBytes {
-    let mut bytes = StringBytes::default();
-    let mut at = 0;
-    while at < 64 {
-        // SAFETY: at + BYTES <= 64 bytes are readable; the caller enabled the instruction set.
-        unsafe {
-            let v = V::load(from.add(at));
-            let space = v.eq(V::splat(b' ')).or(v.eq(V::splat(b'\n'))).or(v.eq(V::splat(b'\r')).or(v.eq(V::splat(b'\t'))));
-            bytes.quote |= v.eq(V::splat(b'"')).mask() << at;
-            bytes.backslash |= v.eq(V::splat(b'\\')).mask() << at;
-            bytes.control |= v.at_most(V::splat(0x1f)).mask() << at;
-            bytes.comma |= v.eq(V::splat(b',')).mask() << at;
-            bytes.space |= space.mask() << at;
-            bytes.high |= v.mask() << at;
-        }
-        at += V::BYTES;
-    }
-    bytes
+unsafe fn space<V: Vector>(v: V) -> V {
+    // SAFETY: the caller enabled the instruction set.
+    unsafe { v.eq(V::splat(b' ')).or(v.eq(V::splat(b'\n'))).or(v.eq(V::splat(b'\r')).or(v.eq(V::splat(b'\t')))) }
 }
 
 /// Calls `f` with each 64-byte block of `text[from..to]`: a pointer to 64 readable bytes, the block's offset, and how many of
@@ -128,14 +162,17 @@ pub(super) struct Positions<'v> {
 impl<'v> Positions<'v> {
     /// Makes room for the number ends in `bytes` bytes of text.
     pub(super) fn new(vector: &'v mut Vec<u32>, bytes: usize) -> Self {
-        // At most every second byte ends a number; up to eight more are written beyond the last.
-        vector.reserve(bytes.div_ceil(64) * 32 + 8);
+        // At most every second byte ends a number.
+        vector.reserve(bytes.div_ceil(64) * 32 + WRITTEN);
         Self { vector, bytes_left: bytes.div_ceil(64) * 64 }
     }
 
     /// Appends `at` plus the position of each bit. No two bits are neighbours.
+    ///
+    /// # Safety
+    /// `B`'s instruction set must be enabled.
     #[inline(always)]
-    pub(super) fn push(&mut self, bits: u64, at: usize) {
+    pub(super) unsafe fn push<B: Block>(&mut self, bits: u64, at: usize) {
         debug_assert_eq!(bits & bits << 1, 0);
         let count = bits.count_ones() as usize;
         assert!(self.bytes_left >= 64 && count <= 32);
@@ -143,33 +180,24 @@ impl<'v> Positions<'v> {
         #[expect(clippy::cast_possible_truncation, reason = "the entry point checked that all positions fit")]
         let at = at as u32;
         let len = self.vector.len();
-        // SAFETY: `new` reserved 32 entries for each 64 bytes and eight more. What is written beyond the bits' positions lies
-        // there too, and does not count.
+        // SAFETY: `new` reserved 32 entries for each 64 bytes and WRITTEN more. What is written beyond the bits' positions lies there
+        // too, and does not count. The caller enabled the instruction set.
         unsafe {
-            let mut end = self.vector.as_mut_ptr().add(len);
-            // Eight entries for each byte of the mask, of which as many stay as it has bits: no branch depends on the text.
-            for byte in 0..8 {
-                let mask = bits >> (8 * byte) & 0xff;
-                let found = &BITS[mask as usize];
-                for (i, &bit) in found.iter().enumerate() {
-                    end.add(i).write(at.wrapping_add(8 * byte + u32::from(bit)));
-                }
-                end = end.add(mask.count_ones() as usize);
-            }
+            B::write_positions(bits, at, self.vector.as_mut_ptr().add(len));
             self.vector.set_len(len + count);
         }
     }
 }
 
-/// Writes the entry points of a kernel: each inlines the algorithms with `$vector`, under the attributes given.
+/// Writes the entry points of a kernel: each inlines the algorithms with `$block`, under the attributes given.
 macro_rules! entry_points {
-    ($vector:ty, $(#[$attribute:meta])* $($unsafety:ident)?) => {
+    ($block:ty, $(#[$attribute:meta])* $($unsafety:ident)?) => {
         $(#[$attribute])*
         pub(super) $($unsafety)? fn count(text: &[u8], digit_before: bool) -> $crate::scan::numbers::Count {
             let mut counter = $crate::scan::numbers::Counter::new(digit_before);
             $crate::scan::block::for_each(text, 0, text.len(), |block, at, len| {
                 // SAFETY: for_each gives 64 readable bytes; this function runs only with the instruction set it is written for.
-                counter.step(unsafe { $crate::scan::block::number_bytes::<$vector>(block) }, at, len)
+                counter.step(unsafe { <$block as $crate::scan::block::Block>::number_bytes(block) }, at, len)
             });
             counter.finish()
         }
@@ -187,8 +215,9 @@ macro_rules! entry_points {
             let mut positions = $crate::scan::block::Positions::new(ends, to - from);
             $crate::scan::block::for_each(text, from, to, |block, at, len| {
                 // SAFETY: for_each gives 64 readable bytes; this function runs only with the instruction set it is written for.
-                let (after, stopped) = local.step(unsafe { $crate::scan::block::number_bytes::<$vector>(block) }, len);
-                positions.push(after, at);
+                let (after, stopped) = local.step(unsafe { <$block as $crate::scan::block::Block>::number_bytes(block) }, len);
+                // SAFETY: see above.
+                unsafe { positions.push::<$block>(after, at) };
                 stop = stopped.map(|offset| $crate::scan::numbers::Stop { at: at + offset });
                 stop.is_none()
             });
@@ -205,7 +234,7 @@ macro_rules! entry_points {
             let mut stop = None;
             $crate::scan::block::for_each(text, 0, text.len(), |block, at, len| {
                 // SAFETY: for_each gives 64 readable bytes; this function runs only with the instruction set it is written for.
-                let (found, stopped) = state.step(unsafe { $crate::scan::block::string_bytes::<$vector>(block) }, len);
+                let (found, stopped) = state.step(unsafe { <$block as $crate::scan::block::Block>::string_bytes(block) }, len);
                 masks.push(found);
                 stop = stopped.map(|offset| $crate::scan::numbers::Stop { at: at + offset });
                 stop.is_none()

@@ -21,6 +21,8 @@ pub mod strings;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
@@ -43,6 +45,8 @@ pub struct Kernel(Isa);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Isa {
     #[cfg(target_arch = "x86_64")]
+    Avx512(avx512::Token),
+    #[cfg(target_arch = "x86_64")]
     Avx2(avx2::Token),
     #[cfg(target_arch = "x86_64")]
     Sse2,
@@ -55,6 +59,8 @@ enum Isa {
 macro_rules! dispatch {
     ($self:expr, $function:ident ( $($argument:expr),* )) => {
         match $self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512(token) => token.$function($($argument),*),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2(token) => token.$function($($argument),*),
             #[cfg(target_arch = "x86_64")]
@@ -72,7 +78,8 @@ impl Kernel {
     pub fn best() -> Self {
         #[cfg(target_arch = "x86_64")]
         {
-            avx2::Token::new().map_or(Self(Isa::Sse2), |token| Self(Isa::Avx2(token)))
+            let avx2 = || avx2::Token::new().map(Isa::Avx2);
+            Self(avx512::Token::new().map(Isa::Avx512).or_else(avx2).unwrap_or(Isa::Sse2))
         }
         #[cfg(target_arch = "aarch64")]
         {
@@ -93,6 +100,9 @@ impl Kernel {
             all.push(("sse2", Self(Isa::Sse2)));
             if let Some(token) = avx2::Token::new() {
                 all.push(("avx2", Self(Isa::Avx2(token))));
+            }
+            if let Some(token) = avx512::Token::new() {
+                all.push(("avx512", Self(Isa::Avx512(token))));
             }
         }
         #[cfg(target_arch = "aarch64")]
