@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::graph::paths::{FanOut, Vocabulary, holders, instances, words};
-use crate::graph::{Bits, Detachedness, Dominators, Graph, retained_by_group, retained_sizes};
+use crate::graph::{Bits, Detachedness, Dominators, Graph, retained_by_group};
 use crate::grouping::{FRAMES_MAX, Level};
 use crate::report::{Alive, Holder, Origin, PathStep};
 use crate::series::{Series, SeriesGroup};
@@ -99,8 +99,7 @@ pub fn alive(graph: &Graph, options: &Options, old: Option<&std::collections::Ha
         Holder { instances: place.instances, text: words::line(&[&path[..], &below].concat()), path, below, routes: place.routes }
     };
     let dominators = Dominators::new(graph);
-    let retained = retained_sizes(&dominators, &graph.self_size);
-    let retained = retained_by_group(&dominators, &retained, 1, |node| found.has(node).then_some(0));
+    let retained = retained_by_group(&dominators, &graph.self_size, 1, |node| found.has(node).then_some(0));
     Alive {
         of: options.wanted.text(),
         class: common.map(|class| safe_name(&class).into_owned()),

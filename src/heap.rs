@@ -13,7 +13,7 @@ use crate::graph::devtools::interfaces::Interfaces;
 use crate::graph::devtools::statistics::Statistics;
 use crate::graph::devtools::strings::{Strings, StringsWant};
 use crate::graph::paths::owners;
-use crate::graph::{Detachedness, Dominators, Graph, Room, Spare, Subtrees, Walked, ordinal, pages, retained_sizes_in};
+use crate::graph::{Detachedness, Dominators, Graph, Room, Spare, Subtrees, Walked, ordinal, pages};
 use crate::grouping::Level;
 use crate::input::Want;
 use crate::snapshot::{Group, Snapshot};
@@ -169,10 +169,8 @@ fn retained(
         (walked.dominators(&mut spare), spare)
     });
     graph.drop_nodes(&mut spare);
-    let mut of_tree = spare.part(3);
-    let (retained, tree) =
-        rayon::join(|| retained_sizes_in(&dominators, &graph.self_size, &mut spare), || Subtrees::new(&dominators, &mut of_tree));
-    drop((graph, spare));
+    let tree = Subtrees::new(&dominators, &mut spare);
+    drop((dominators, spare));
     let default = [Level::default_of(snapshot.runtime)];
     let by = if want.by.is_empty() { &default } else { want.by };
     let mut lists: Vec<&[Level]> = (1..=by.len()).map(|depth| &by[..depth]).collect();
@@ -182,7 +180,7 @@ fn retained(
     let of_list = |levels: &&[Level]| {
         let (keys, row_of) = rows(snapshot, levels, want.kinds);
         let row_of: Vec<Option<u32>> = settled.iter().map(|&group| row_of[group as usize]).collect();
-        let sums = tree.retained_by_group(&retained, keys.len(), |node| {
+        let sums = tree.retained_by_group(&graph.self_size, keys.len(), |node| {
             // A root that is made up is in no group.
             row_of.get(group_of[node as usize] as usize).copied().flatten()
         });

@@ -93,13 +93,6 @@ impl Spare {
         Some(self.0.swap_remove(best))
     }
 
-    /// The largest columns, for another thread.
-    #[must_use]
-    pub fn part(&mut self, columns: usize) -> Self {
-        self.0.sort_by_key(Vec::capacity);
-        Self(self.0.split_off(self.0.len().saturating_sub(columns)))
-    }
-
     /// A column of whatever values, each of which is to be written before it is read.
     #[must_use]
     pub(super) fn unset(&mut self, length: usize) -> Vec<u32> {

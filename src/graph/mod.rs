@@ -24,7 +24,7 @@ pub use devtools::keys::{ClassKey, Keys, devtools_keys};
 pub use devtools::owned::owned_sizes;
 pub use dominators::{Dominators, Room, Walked};
 pub use essential::pages;
-pub use retained::{Subtrees, retained_by_group, retained_sizes, retained_sizes_in};
+pub use retained::{Subtrees, retained_by_group, retained_sizes};
 pub use wide::Wide;
 pub(crate) use wide::halves;
 

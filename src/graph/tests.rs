@@ -192,7 +192,7 @@ fn retained_sizes_of_nodes_and_groups_are_those_of_the_definition() {
         assert_eq!(by_node.into_values().collect::<Vec<_>>(), expected);
         // Some nodes are of no group.
         let group = |node: u32| (node % 5 != 4).then(|| u32::from(graph.kind[node as usize]));
-        let sums = pool.install(|| retained_by_group(&dominators, &retained, 4, group));
+        let sums = pool.install(|| retained_by_group(&dominators, &graph.self_size, 4, group));
         let mut expected_sums = vec![0; 4];
         for node in 0..graph.nodes() {
             if let Some(of) = group(node)
@@ -228,7 +228,7 @@ fn a_long_list_is_walked_without_recursion() {
     let retained = retained_sizes(&dominators, &graph.self_size);
     assert_eq!(retained.get(0), length as u64 + 1);
     assert_eq!(dominators.by_node()[length], ordinal(length) - 1);
-    assert_eq!(retained_by_group(&dominators, &retained, 1, |node| (node > 0).then_some(0)), [length as u64]);
+    assert_eq!(retained_by_group(&dominators, &graph.self_size, 1, |node| (node > 0).then_some(0)), [length as u64]);
     assert_eq!(distances(&graph)[length], i32::try_from(length).unwrap());
 }
 
@@ -348,9 +348,8 @@ fn classes_of_one_name_are_one_row_and_sizes_do_not_wrap() {
     let detachedness = Detachedness::new(&graph);
     let sizes = owned_sizes(&graph, &detachedness);
     let dominators = Dominators::new(&graph);
-    let retained = retained_sizes(&dominators, &sizes);
     let keys = devtools_keys(&graph, &detachedness, &Interfaces::infer(&graph));
-    let rows = rows(&keys, &sizes, &dominators, &retained, &distances(&graph));
+    let rows = rows(&keys, &sizes, &dominators, &distances(&graph));
     let row = |class: &str| rows.iter().find(|row| keys.keys[row.key as usize].class == class).unwrap();
     assert_eq!((row("Function").count, row("Function").shallow), (2, 92 + large));
     assert_eq!(row("global").retained, 102 + 2 * large);

@@ -70,20 +70,6 @@ impl Wide {
         spare.put(self.high);
     }
 
-    /// The numbers at these places.
-    #[must_use]
-    pub fn picked(&self, places: &[u32], spare: &mut Spare) -> Self {
-        let mut pick = |half: &Vec<u32>| match half.len() {
-            0 => Vec::new(),
-            length => {
-                let mut picked = spare.take(length);
-                picked.extend(places.iter().map(|&place| half[place as usize]));
-                picked
-            }
-        };
-        Self { low: pick(&self.low), high: pick(&self.high) }
-    }
-
     /// All numbers in order.
     pub fn iter(&self) -> impl Iterator<Item = u64> + '_ {
         let high = self.high.iter().copied().chain(std::iter::repeat(0));

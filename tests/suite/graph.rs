@@ -107,7 +107,7 @@ fn compare_rows(heap: &Heap, reference: &Path) {
             (row[0].as_str().unwrap().to_owned(), sums)
         })
         .collect();
-    let found = rows(&heap.keys, &heap.sizes, &heap.dominators, &heap.retained, &heap.distances);
+    let found = rows(&heap.keys, &heap.sizes, &heap.dominators, &heap.distances);
     let ours: Rows = found
         .iter()
         .map(|row| {

@@ -19,11 +19,11 @@ pub struct Row {
     pub distance: i32,
 }
 
-/// The rows in the order of classes. `retained` is by place in the dominators' order, everything else by node.
+/// The rows in the order of classes. Sizes and distances are by node.
 #[must_use]
-pub fn rows(keys: &Keys, sizes: &Wide, dominators: &Dominators, retained: &Wide, distances: &[i32]) -> Vec<Row> {
+pub fn rows(keys: &Keys, sizes: &Wide, dominators: &Dominators, distances: &[i32]) -> Vec<Row> {
     let member = |node: u32| (sizes.get(node) > 0).then(|| keys.of[node as usize]);
-    let retained = retained_by_group(dominators, retained, keys.keys.len(), member);
+    let retained = retained_by_group(dominators, sizes, keys.keys.len(), member);
     let mut rows: Vec<Row> =
         (0..).zip(retained).map(|(key, retained)| Row { key, count: 0, shallow: 0, retained, distance: i32::MAX }).collect();
     for ((&key, size), &distance) in keys.of.iter().zip(sizes.iter()).zip(distances).filter(|((_, size), _)| *size > 0) {

@@ -218,9 +218,9 @@ pub(super) fn shuffled(graph: &Graph, rng: &mut Rng) -> Graph {
     other.kinds = graph.kinds.clone();
     other.kind = order.iter().map(|&node| graph.kind[node as usize]).collect();
     other.name = order.iter().map(|&node| graph.name[node as usize]).collect();
-    let mut spare = crate::graph::Spare::default();
-    other.id = graph.id.picked(&order, &mut spare);
-    other.self_size = graph.self_size.picked(&order, &mut spare);
+    let picked = |column: &Wide| order.iter().map(|&node| column.get(node)).collect();
+    other.id = picked(&graph.id);
+    other.self_size = picked(&graph.self_size);
     other.detachedness = order.iter().filter_map(|&node| graph.detachedness.get(node as usize).copied()).collect();
     other.strings = Box::new(Texts(texts));
     other.ephemerons = graph.ephemerons.clone();
