@@ -1,6 +1,6 @@
 //! The dominator tree by the semi-NCA algorithm (Georgiadis, Tarjan and Werneck, "Finding Dominators in Practice").
 //!
-//! Nodes are numbered in depth-first order from 1, the root. Of the references to a node, those from smaller numbers bear on its
+//! Nodes are numbered in depth-first order from 0, the root. Of the references to a node, those from smaller numbers bear on its
 //! semi-dominator by their least source only; the others are kept and then sorted by target, as what is looked up for one source can then
 //! be looked up for many at once: waiting for memory is most of the work. Some nodes have a million sources that all tell the same (what
 //! instances of a class share): a bound of what any of them can tell ends the search after the first few. Numbers rather than ordinals
@@ -61,16 +61,15 @@ impl Dominators {
     }
 }
 
-/// A graph after the walk, which is all that dominators are computed of: its edges can be let go. Columns "by number" have an unused entry
-/// for number 0.
+/// A graph after the walk, which is all that dominators are computed of: its edges can be let go.
 pub struct Walked {
     /// Nodes of the graph.
     nodes: usize,
-    /// What is known of each node: see [`State`]. One entry more than there are nodes.
+    /// What is known of each node: see [`State`].
     state: Vec<u32>,
     /// By number: the node.
     order: Vec<u32>,
-    /// By number: the number of the node from which it was reached first.
+    /// By number: the number of the node from which it was reached first; the root's is its own.
     parent: Vec<u32>,
     /// By number: the least number among the nodes that refer to it, as far as that is smaller than its own.
     semi: Vec<u32>,
@@ -87,6 +86,9 @@ pub struct Walked {
     /// `page_rest` as a set; empty while there are none.
     page_rest_set: Bits,
 }
+
+/// The root's number.
+const ROOT: u32 = 0;
 
 /// What the walk knows of a node: its number once it is reached, and until then where its edges begin.
 #[derive(Clone, Copy)]
@@ -106,10 +108,10 @@ impl State {
         Self(number | Self::REACHED)
     }
 
-    /// The number, 0 if there is none yet.
+    /// The number, if it has been reached.
     #[inline]
-    fn number(self) -> u32 {
-        if self.0 & Self::REACHED == 0 { 0 } else { self.0 & !Self::REACHED }
+    fn number(self) -> Option<u32> {
+        (self.0 & Self::REACHED != 0).then_some(self.0 & !Self::REACHED)
     }
 
     /// Where the edges begin, if it has not been reached.
@@ -141,15 +143,11 @@ impl Room {
     pub fn new(graph: &Graph, spare: &mut Spare) -> Self {
         let (nodes, edges) = (graph.kind.len(), graph.to_node.len());
         let mut ahead = Ahead::default();
-        let mut by_number = || {
-            let mut column = spare.take_ahead(nodes + 1, &mut ahead);
-            column.push(0);
-            column
-        };
+        let mut by_number = || spare.take_ahead(nodes, &mut ahead);
         let walked = Walked {
             nodes,
             // The one that is looked up at random, and later written over with another such.
-            state: reserved(nodes + 1),
+            state: reserved(nodes),
             order: by_number(),
             parent: by_number(),
             semi: by_number(),
@@ -157,7 +155,7 @@ impl Room {
             cross_end: by_number(),
             // What is not written to takes no memory.
             cross: Vec::with_capacity(edges),
-            page_last: 1,
+            page_last: ROOT,
             page_rest: Vec::new(),
             page_rest_set: Bits::default(),
         };
@@ -179,21 +177,21 @@ impl Walked {
     pub fn new(graph: &Graph, pages: &[u32], room: Room) -> Self {
         let Room { mut walked, .. } = room;
         let nodes = walked.nodes;
-        walked.state.extend(graph.first_edge.iter().map(|&edge| State::waiting(edge).0));
+        walked.state.extend(graph.first_edge.iter().take(nodes).map(|&edge| State::waiting(edge).0));
         // Growing would move it, which other threads have to wait for.
         let waiting = Vec::with_capacity(nodes);
         let mut walk = Walk { graph, walked, waiting, doubtful: Rule::doubtful(graph) };
         if nodes > 0 {
-            walk.reach(graph.root, 0);
+            walk.reach(graph.root, ROOT);
             walk.page(pages);
             walk.rest();
         }
         walk.walked
     }
 
-    /// The number of a node, 0 if it has none yet.
+    /// The number of a node, if it has been reached.
     #[inline]
-    fn number(&self, node: u32) -> u32 {
+    fn number(&self, node: u32) -> Option<u32> {
         State(self.state[node as usize]).number()
     }
 
@@ -205,17 +203,13 @@ impl Walked {
         if nodes == 0 {
             return Dominators { order: Vec::new(), dominator: Vec::new(), page_nodes: 0, page_rest };
         }
-        let page_nodes = self.page_last as usize - 1;
+        let page_nodes = self.page_last as usize;
         let (mut order, mut dominator) = self.semi_nca(spare);
-        // Numbers begin with 1, places with 0.
-        order.remove(0);
-        dominator.remove(0);
-        dominator.iter_mut().for_each(|by| *by = by.saturating_sub(1));
         if order.len() < nodes {
             let mut reached = Bits::new(nodes);
             order.iter().for_each(|&node| _ = reached.add(node));
             order.extend((0..ordinal(nodes)).filter(|&node| !reached.has(node)));
-            dominator.resize(nodes, 0);
+            dominator.resize(nodes, ROOT);
         }
         Dominators { order, dominator, page_nodes, page_rest }
     }
@@ -230,7 +224,7 @@ impl Walked {
         links.resize(2 * parent.len(), 0);
         let mut forest = Forest { links: links.as_chunks_mut().0, path: Vec::new() };
         let mut falling = Falling::default();
-        for number in (2..ordinal(parent.len())).rev() {
+        for number in (1..ordinal(parent.len())).rev() {
             let entries = sources_end[number as usize - 1] as usize..sources_end[number as usize] as usize;
             let (sources, mut least) = (&sources[entries], semi[number as usize]);
             if let Some(&last) = sources.last() {
@@ -241,7 +235,7 @@ impl Walked {
             falling.put(number, least);
         }
         let mut dominator = parent;
-        for number in 2..dominator.len() {
+        for number in 1..dominator.len() {
             let mut by = dominator[number];
             while by > semi[number] {
                 by = dominator[by as usize];
@@ -280,12 +274,12 @@ impl Walk<'_> {
     fn page(&mut self, starts: &[u32]) {
         let graph = self.graph;
         for &start in starts {
-            self.walk::<true>(start, 1);
+            self.walk::<true>(start, ROOT);
             if start == graph.root {
                 self.walked.page_rest.push(start);
             }
         }
-        self.walked.page_last = ordinal(self.walked.order.len()) - 1;
+        self.walked.page_last = ordinal(self.walked.order.len() - 1);
         self.spread_pages();
     }
 
@@ -298,7 +292,7 @@ impl Walk<'_> {
         }
         self.walked.page_rest_set = Bits::new(graph.kind.len());
         while let Some(node) = waiting.pop() {
-            if self.walked.number(node) > 1 || !self.walked.page_rest_set.add(node) {
+            if self.walked.number(node).is_some_and(|number| number != ROOT) || !self.walked.page_rest_set.add(node) {
                 continue;
             }
             self.walked.page_rest.push(node);
@@ -309,10 +303,10 @@ impl Walk<'_> {
 
     /// Walks over everything else.
     fn rest(&mut self) {
-        self.look::<false>(1, self.graph.root);
+        self.look::<false>(ROOT, self.graph.root);
         self.go_on::<false>();
         for orphan in self.orphans() {
-            self.walk::<false>(orphan, 1);
+            self.walk::<false>(orphan, ROOT);
         }
     }
 
@@ -341,13 +335,12 @@ impl Walk<'_> {
     fn go_on<const PAGE: bool>(&mut self) {
         while let Some((node, from)) = self.waiting.pop() {
             self.ask_ahead();
-            let number = self.walked.number(node);
-            if number == 0 {
-                let number = self.reach(node, from);
-                self.look::<PAGE>(number, node);
-            } else {
+            if let Some(number) = self.walked.number(node) {
                 let semi = &mut self.walked.semi[number as usize];
                 *semi = from.min(*semi);
+            } else {
+                let number = self.reach(node, from);
+                self.look::<PAGE>(number, node);
             }
         }
     }
@@ -372,7 +365,7 @@ impl Walk<'_> {
         let (graph, walked) = (self.graph, &mut self.walked);
         let edges = graph.edge_range(node);
         let rule = Rule::new(graph, node);
-        let outside = !PAGE && at != 1 && !walked.page_rest_set.has(node);
+        let outside = !PAGE && at != ROOT && !walked.page_rest_set.has(node);
         let kinds = if self.doubtful.has(node) { &graph.edge_kind[edges.clone()] } else { &[] };
         for (edge, &to) in graph.to_node[edges].iter().enumerate() {
             let kind = kinds.get(edge);
@@ -384,28 +377,31 @@ impl Walk<'_> {
             }
             let state = State(walked.state[to as usize]);
             let number = state.number();
-            if outside && (number > 1 && number <= walked.page_last || walked.page_rest_set.has(to)) {
+            let in_page = |number: u32| number != ROOT && number <= walked.page_last;
+            if outside && (number.is_some_and(in_page) || walked.page_rest_set.has(to)) {
                 continue;
             }
-            if number == 0 {
-                prefetch(&graph.first_edge, to as usize);
-                prefetch(&graph.to_node, state.first_edge());
-                self.waiting.push((to, at));
-            } else if number > at {
-                let semi = &mut walked.semi[number as usize];
-                *semi = at.min(*semi);
-            } else if number == 1 {
-                // Nothing dominates the root, but what it leads to belongs to the page.
-                if PAGE {
-                    walked.page_rest.push(to);
+            match number {
+                None => {
+                    prefetch(&graph.first_edge, to as usize);
+                    prefetch(&graph.to_node, state.first_edge());
+                    self.waiting.push((to, at));
                 }
-            } else {
-                walked.crossing[number as usize] += 1;
-                walked.cross.push(number);
+                // Nothing dominates the root, but what it leads to belongs to the page.
+                Some(ROOT) if PAGE => walked.page_rest.push(to),
+                Some(ROOT) => {}
+                Some(number) if number > at => {
+                    let semi = &mut walked.semi[number as usize];
+                    *semi = at.min(*semi);
+                }
+                Some(number) => {
+                    walked.crossing[number as usize] += 1;
+                    walked.cross.push(number);
+                }
             }
         }
         // The root, which may be looked at late, leads to no smaller number.
-        if at > 1 {
+        if at != ROOT {
             walked.cross_end[at as usize] = ordinal(walked.cross.len());
         }
     }
@@ -413,10 +409,10 @@ impl Walk<'_> {
     /// The nodes without a number to which no essential edge leads.
     fn orphans(&self) -> Vec<u32> {
         let graph = self.graph;
-        if self.walked.order.len() > graph.kind.len() {
+        if self.walked.order.len() == graph.kind.len() {
             return Vec::new();
         }
-        let unreached = || (0..graph.nodes()).filter(|&node| self.walked.number(node) == 0);
+        let unreached = || (0..graph.nodes()).filter(|&node| self.walked.number(node).is_none());
         let mut led_to = Bits::new(graph.kind.len());
         for node in unreached() {
             let rule = Rule::new(graph, node);

@@ -19,12 +19,7 @@ impl NodeColumns {
     /// Columns of zeros: nothing is taken of memory before it is written to, so the upper halves take none as long as all numbers are
     /// below 2^32.
     pub(super) fn zeros(nodes: usize, detachedness: bool, trace: bool) -> Self {
-        // With room for one more, so that the columns of a walk can take their place.
-        let column = || {
-            let mut column = vec![0; nodes + 1];
-            column.truncate(nodes);
-            column
-        };
+        let column = || vec![0; nodes];
         Self {
             kind: vec![0; nodes],
             name: column(),
