@@ -14,6 +14,8 @@ pub struct Detachedness {
 const ATTACHED: u8 = 1;
 const DETACHED: u8 = 2;
 const VISITED: u8 = 1 << 7;
+/// Nodes that are looked at at once.
+const AT_ONCE: usize = 4096;
 const PREFIX: &str = "Detached ";
 
 impl Detachedness {
@@ -26,7 +28,7 @@ impl Detachedness {
         if graph.detachedness.is_empty() {
             return Self { state: by_name(graph), renames: false };
         }
-        if graph.detachedness.iter().all(|&state| state == 0) {
+        if graph.detachedness.chunks(AT_ONCE).all(|states| states.iter().fold(0, |any, state| any | state) == 0) {
             return Self { state: Vec::new(), renames: true };
         }
         let mut spread = Spread { graph, state: vec![0; graph.kind.len()], attached: Vec::new(), detached: Vec::new() };

@@ -49,24 +49,31 @@ fn ownable(graph: &Graph, detachedness: &Detachedness) -> Bits {
 fn owners(graph: &Graph, ownable: &Bits) -> Vec<u32> {
     let mut owners = column(NOBODY, graph.kind.len());
     let mut changed = Vec::new();
-    let hand_on = |from: u32, owner: u32, owners: &mut Vec<u32>, changed: &mut Vec<u32>| {
-        for edge in graph.edge_range(from) {
-            let to = graph.to_node[edge];
-            if !ownable.has(to) || graph.edge_kind[edge] == EdgeKind::Weak as u8 {
-                continue;
-            }
-            let old = owners[to as usize];
-            let new = if old == NOBODY || old == owner { owner } else { SHARED };
-            if new != old {
-                owners[to as usize] = new;
-                changed.push(to);
-            }
+    let give = |(edge, to): (usize, u32), owner: u32, owners: &mut Vec<u32>, changed: &mut Vec<u32>| {
+        if graph.edge_kind[edge] == EdgeKind::Weak as u8 {
+            return;
+        }
+        let old = owners[to as usize];
+        let new = if old == NOBODY || old == owner { owner } else { SHARED };
+        if new != old {
+            owners[to as usize] = new;
+            changed.push(to);
         }
     };
-    for node in (0..graph.nodes()).filter(|&node| !ownable.has(node)) {
-        hand_on(node, node, &mut owners, &mut changed);
+    let mut node = 0;
+    // Few edges lead to what has an owner, and most nodes have few edges: all edges in one loop leave no branch to be guessed wrong.
+    for (edge, &to) in graph.to_node.iter().enumerate().filter(|(_, to)| ownable.has(**to)) {
+        while graph.first_edge[node as usize + 1] as usize <= edge {
+            node += 1;
+        }
+        if ownable.has(node) {
+            continue;
+        }
+        give((edge, to), node, &mut owners, &mut changed);
         while let Some(from) = changed.pop() {
-            hand_on(from, owners[from as usize], &mut owners, &mut changed);
+            let owner = owners[from as usize];
+            let edges = graph.edge_range(from).map(|edge| (edge, graph.to_node[edge]));
+            edges.filter(|&(_, to)| ownable.has(to)).for_each(|edge| give(edge, owner, &mut owners, &mut changed));
         }
     }
     owners
