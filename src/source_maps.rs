@@ -1,6 +1,7 @@
 //! Source maps: where the functions of a script that a bundler or minifier made stand in its sources, and what they are called there.
 
 use std::fs::File;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -36,9 +37,14 @@ const GUESSED: usize = 3;
 
 /// What the name of a map adds to that of its script.
 const SUFFIX: &str = ".map";
+/// How names of scripts end, which may hold their maps.
+const SCRIPTS: [&str; 3] = [".js", ".mjs", ".cjs"];
+/// What stands before the URL of a map that is in the script itself.
+const COMMENT: &[u8] = b"sourceMappingURL=";
 
 impl SourceMaps {
-    /// Reads a map, or all files named `….map` in a folder and the folders in it that are maps: linkers, too, give their files that name.
+    /// Reads a map, or all in a folder and the folders in it: files named `….map` that are maps, as linkers, too, give their files that name,
+    /// and scripts that hold theirs.
     ///
     /// # Errors
     /// If a file cannot be read, or none is a source map.
@@ -50,18 +56,19 @@ impl SourceMaps {
         } else {
             files.push(PathBuf::from(path));
         }
-        if files.is_empty() {
-            return Err(ErrorKind::Unrecognized(format!("the directory holds no source map (*{SUFFIX})")).at(path));
-        }
         let (mut maps, mut refused) = (Vec::new(), None);
         for file in &files {
             match read(file) {
-                Ok(map) => maps.push(map),
+                Ok(map) => maps.extend(map),
                 Err(ErrorKind::Unrecognized(what)) => refused = Some(ErrorKind::Unrecognized(what).at(&file.to_string_lossy())),
                 Err(kind) => return Err(kind.at(&file.to_string_lossy())),
             }
         }
-        refused.filter(|_| maps.is_empty()).map_or(Ok(Self { maps }), Err)
+        if !maps.is_empty() {
+            return Ok(Self { maps });
+        }
+        let none = format!("holds no source map, in files of their own (*{SUFFIX}) or in scripts (*{})", SCRIPTS.join(", *"));
+        Err(refused.unwrap_or_else(|| ErrorKind::Unrecognized(none).at(path)))
     }
 
     /// The frame as it stands in the sources; None where no map tells.
@@ -133,7 +140,7 @@ fn in_identifier(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '$')
 }
 
-/// Adds the maps in a folder and the folders in it. Links are not followed.
+/// Adds the files in a folder and the folders in it that may be maps or hold one. Links are not followed.
 fn find(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     let mut folders = vec![folder.to_path_buf()];
     while let Some(folder) = folders.pop() {
@@ -142,7 +149,7 @@ fn find(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
             let kind = entry.file_type()?;
             if kind.is_dir() {
                 folders.push(entry.path());
-            } else if kind.is_file() && entry.path().to_string_lossy().ends_with(SUFFIX) {
+            } else if kind.is_file() && [SUFFIX].iter().chain(&SCRIPTS).any(|end| entry.path().to_string_lossy().ends_with(end)) {
                 files.push(entry.path());
             }
         }
@@ -150,12 +157,21 @@ fn find(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     Ok(())
 }
 
-fn read(path: &Path) -> Result<Map, ErrorKind> {
+/// Reads a map; None for a script without one.
+fn read(path: &Path) -> Result<Option<Map>, ErrorKind> {
     let wrong = |error: sourcemap::Error| match error {
         sourcemap::Error::Io(error) => ErrorKind::Io(error),
         other => ErrorKind::Unrecognized(format!("not a source map: {other}")),
     };
-    let decoded = sourcemap::decode(std::io::BufReader::new(File::open(path)?)).map_err(wrong)?;
+    let name = path.to_string_lossy();
+    let decoded = if SCRIPTS.iter().any(|end| name.ends_with(end)) {
+        let script = std::fs::read(path)?;
+        let Some(url) = inline(&script) else { return Ok(None) };
+        sourcemap::decode_data_url(url)
+    } else {
+        sourcemap::decode(BufReader::new(File::open(path)?))
+    };
+    let decoded = decoded.map_err(wrong)?;
     if !adds_up(&decoded, (0, 0)) {
         return Err(ErrorKind::Unrecognized("not a source map: a section's line or column is out of range".to_owned()));
     }
@@ -164,10 +180,16 @@ fn read(path: &Path) -> Result<Map, ErrorKind> {
         DecodedMap::Index(index) => index.flatten().map_err(wrong)?,
         DecodedMap::Hermes(_) => return Err(ErrorKind::Unrecognized("is a source map of Hermes, not of V8".to_owned())),
     };
-    let path = path.to_string_lossy();
-    let script = path.strip_suffix(SUFFIX).unwrap_or(&path);
+    let script = name.strip_suffix(SUFFIX).unwrap_or(&name);
     let scripts = [Some(script), map.get_file()].into_iter().flatten().map(str::to_owned).collect();
-    Ok(Map { scripts, script: PathBuf::from(script), map, lines: OnceLock::new() })
+    Ok(Some(Map { scripts, script: PathBuf::from(script), map, lines: OnceLock::new() }))
+}
+
+/// The `data:` URL of the map that a script holds in its last comment of the kind.
+fn inline(script: &[u8]) -> Option<&str> {
+    let url = &script[memchr::memmem::rfind(script, COMMENT)? + COMMENT.len()..];
+    let end = url.iter().position(|byte| byte.is_ascii_whitespace() || *byte == b'*').unwrap_or(url.len());
+    str::from_utf8(&url[..end]).ok().filter(|url| url.starts_with("data:"))
 }
 
 /// Whether all lines and columns of a map that begins at a line and column stay below 2^32. The crate adds them up without a look.
@@ -228,6 +250,30 @@ mod tests {
         assert_eq!(maps.resolve(&frame("a", "main.js", 4, 11)), None);
         assert_eq!(maps.resolve(&frame("a", "index.js", 3, 11)), None);
         assert_eq!(maps.resolve(&frame("push", "", 0, 0)), None);
+    }
+
+    #[test]
+    fn scripts_may_hold_their_maps() {
+        let folder = tempfile::tempdir().unwrap();
+        let DecodedMap::Regular(map) = sourcemap::decode_slice(&bundle(None)).unwrap() else { panic!("a regular map") };
+        let script = format!(
+            "\n\n\nfunction a(b){{}}\n//# sourceMappingURL=old.js.map\n//# sourceMappingURL={}\n",
+            map.to_data_url().unwrap()
+        );
+        std::fs::write(folder.path().join("main.mjs"), &script).unwrap();
+        std::fs::write(folder.path().join("linked.js"), "a()\n//# sourceMappingURL=linked.js.map").unwrap();
+        std::fs::write(folder.path().join("plain.js"), "a()").unwrap();
+        for path in [folder.path().to_path_buf(), folder.path().join("main.mjs")] {
+            let maps = SourceMaps::load(path.to_str().unwrap()).unwrap();
+            let found = maps.resolve(&frame("", "file:///srv/main.mjs", 3, 11));
+            assert_eq!(found, Some(frame("", "src/pool.ts", 10, 31)));
+            assert_eq!(maps.resolve(&frame("", "plain.js", 3, 11)), None);
+        }
+        let message = |name: &str| SourceMaps::load(folder.path().join(name).to_str().unwrap()).unwrap_err().to_string();
+        assert!(message("plain.js").contains("plain.js: holds no source map"));
+        assert!(message("linked.js").contains("linked.js: holds no source map"));
+        std::fs::write(folder.path().join("bad.js"), "//# sourceMappingURL=data:application/json;base64,e30").unwrap();
+        assert!(message("bad.js").contains("bad.js: not a source map: "));
     }
 
     /// What terser 5 made of a script, and where V8 says that its functions are.

@@ -8,10 +8,15 @@ use libfuzzer_sys::fuzz_target;
 mod files;
 
 fuzz_target!(|data: &[u8]| {
-    let path = files::put(data, ".js.map");
-    match SourceMaps::load(&path) {
+    for end in [".js.map", ".js"] {
+        look_up(&files::put(data, end));
+    }
+});
+
+fn look_up(path: &str) {
+    match SourceMaps::load(path) {
         Ok(maps) => {
-            let script = path.strip_suffix(".map").unwrap_or(&path);
+            let script = path.strip_suffix(".map").unwrap_or(path);
             for line in [0, 1, 2, 3, u32::MAX] {
                 for column in [0, 1, 2, 7, 10, 11, 40, u32::MAX] {
                     let frame = Frame { function: "a".to_owned(), script: script.to_owned(), line, column };
@@ -23,4 +28,4 @@ fuzz_target!(|data: &[u8]| {
         }
         Err(error) => assert!(!error.to_string().is_empty()),
     }
-});
+}

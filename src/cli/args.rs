@@ -334,7 +334,7 @@ pub struct ReadArgs {
     /// Take the N innermost frames off allocation stacks, or those that match a regular expression
     #[arg(long, value_name = "N|RE")]
     pub drop_frames: Option<String>,
-    /// JavaScript: a source map, or a folder of them, to tell functions of bundled and minified scripts by
+    /// JavaScript: a source map, a script that holds its own, or a folder of these, to tell functions of bundled and minified scripts by
     #[arg(long, value_name = "DIR|FILE")]
     pub source_maps: Option<String>,
     /// Python: count an instance and its __dict__ as one
