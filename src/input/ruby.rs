@@ -317,7 +317,8 @@ fn finish(part: Part<'_>, want: Want<'_>) -> Result<Snapshot, ErrorKind> {
                 unknown += objects;
                 "(unknown class)".to_owned()
             }),
-            Class::Internal(what) => format!("({} {what})", kind.to_lowercase()).replace(" )", ")"),
+            Class::Internal(what) if what.is_empty() => format!("({})", kind.to_lowercase()),
+            Class::Internal(what) => format!("({} {what})", kind.to_lowercase()),
         };
         let frame = site.map(|(file, line, method)| Frame { function: method.into(), script: file.into(), line, column: 0 });
         let stack = frame.map_or(NOT_TRACKED, |frame| stacks.push(NOT_TRACKED, frame));

@@ -184,7 +184,10 @@ pub(crate) fn ruby(content: &[u8]) -> Result<Found, String> {
         let inner = record["imemo_type"].as_str().or(record["struct"].as_str());
         let name = match address(&record["class"]) {
             Ok(class) if record["imemo_type"].is_null() => ruby_class(&classes, class),
-            _ => format!("({})", [&kind.to_lowercase(), inner.unwrap_or_default()].join(" ").trim_end()),
+            _ => match inner.filter(|inner| !inner.is_empty()) {
+                Some(inner) => format!("({} {inner})", kind.to_lowercase()),
+                None => format!("({})", kind.to_lowercase()),
+            },
         };
         let site = record["file"].as_str().map(|file| {
             let method = record["method"].as_str().unwrap_or_default();
