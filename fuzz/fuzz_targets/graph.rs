@@ -141,8 +141,11 @@ fuzz_target!(|data: &[u8]| {
 fn facts(snapshot: &Snapshot) -> impl PartialEq + std::fmt::Debug {
     let heap = snapshot.heap.as_ref();
     let retained = heap.and_then(|heap| heap.retained.as_ref());
-    let keys =
-        snapshot.groups.iter().map(|group| retained.map(|retained| retained.of(&[group.name.clone()]))).collect::<Vec<_>>();
+    let keys = snapshot
+        .groups
+        .iter()
+        .map(|group| retained.map(|retained| retained.of(std::slice::from_ref(&group.name))))
+        .collect::<Vec<_>>();
     (
         snapshot.nodes,
         snapshot.edges,
