@@ -140,6 +140,10 @@ fn in_identifier(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '_' | '$')
 }
 
+fn is_script(name: &str) -> bool {
+    SCRIPTS.iter().any(|end| name.ends_with(end))
+}
+
 /// Adds the files in a folder and the folders in it that may be maps or hold one. Links are not followed.
 fn find(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
     let mut folders = vec![folder.to_path_buf()];
@@ -149,8 +153,10 @@ fn find(folder: &Path, files: &mut Vec<PathBuf>) -> std::io::Result<()> {
             let kind = entry.file_type()?;
             if kind.is_dir() {
                 folders.push(entry.path());
-            } else if kind.is_file() && [SUFFIX].iter().chain(&SCRIPTS).any(|end| entry.path().to_string_lossy().ends_with(end)) {
-                files.push(entry.path());
+            } else if kind.is_file() {
+                let name = entry.file_name();
+                let name = name.to_string_lossy();
+                files.extend((name.ends_with(SUFFIX) || is_script(&name)).then(|| entry.path()));
             }
         }
     }
@@ -164,7 +170,7 @@ fn read(path: &Path) -> Result<Option<Map>, ErrorKind> {
         other => ErrorKind::Unrecognized(format!("not a source map: {other}")),
     };
     let name = path.to_string_lossy();
-    let decoded = if SCRIPTS.iter().any(|end| name.ends_with(end)) {
+    let decoded = if is_script(&name) {
         let script = std::fs::read(path)?;
         let Some(url) = inline(&script) else { return Ok(None) };
         sourcemap::decode_data_url(url)
