@@ -7,7 +7,8 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use heapdiff::scan::{Kernel, Layout, MARGIN, NumberState, Records, StringState, naive};
 
 const BYTES: usize = 4 << 20;
-const LAYOUT: Layout = Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6, trace: None };
+const LAYOUT: Layout =
+    Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6, trace: None, edge_count: None };
 
 /// Nodes with the digits of a snapshot of several million objects.
 fn nodes(separator: &str) -> Vec<u8> {

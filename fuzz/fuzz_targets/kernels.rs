@@ -1,11 +1,10 @@
 //! Every kernel finds in any text what the others find, however the text is cut.
 #![no_main]
 
-use heapdiff::scan::{EdgeLayout, Edges, Kernel, Layout, MARGIN, NumberState, Records, StringState};
+use heapdiff::scan::{Divisor, EdgeLayout, Edges, Kernel, Layout, MARGIN, NumberState, Records, StringState};
 use libfuzzer_sys::fuzz_target;
 
-const LAYOUT: Layout = Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6, trace: Some(5) };
-const EDGES: EdgeLayout = EdgeLayout { fields: 3, kind: 0, name_or_index: 1, to_node: 2 };
+const LAYOUT: Layout = Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6, trace: Some(5), edge_count: Some(4) };
 
 fuzz_target!(|data: &[u8]| {
     let Some((&cut, text)) = data.split_first() else { return };
@@ -30,8 +29,12 @@ fn numbers(kernel: Kernel, text: &[u8], cut: usize) -> impl PartialEq + std::fmt
     ends.truncate(ends.len() / LAYOUT.fields * LAYOUT.fields);
     let mut records = Records::default();
     kernel.decode(text, &ends, &LAYOUT, &mut records);
+    let layout = EdgeLayout { fields: 3, kind: 0, name_or_index: 1, to_node: 2, ordinal: Divisor::new(1) };
     let mut edges = Edges::default();
-    kernel.edges(text, &ends[..ends.len() / EDGES.fields * EDGES.fields], &EDGES, &mut edges);
+    kernel.edges(text, &ends[..ends.len() / layout.fields * layout.fields], &layout, &mut edges);
+    // Columns say nothing of what does not fit.
+    let records = (records.overflow, Some(records).filter(|records| !records.overflow));
+    let edges = (edges.overflow, Some(edges).filter(|edges| !edges.overflow));
     (counts, ends, stop.map(|stop| stop.at), state.number_before(), records, edges)
 }
 

@@ -12,8 +12,10 @@ use core::arch::x86_64::{
 
 use super::block::Vector;
 use super::line::{self, Digits, Line};
-use super::numbers::{Count, EdgeLayout, Edges, Layout, NumberState, Record, Records, Stop, decode_exact, two_digits};
-use super::portable::{edge, eight_digits};
+use super::numbers::{
+    Count, DETACHEDNESS_MAX, EdgeLayout, Edges, Layout, NumberState, Record, Records, Stop, decode_exact, one_digit, two_digits,
+};
+use super::portable::{edge, eight_digits, some_edges};
 use super::strings::{StringMasks, StringState};
 
 /// Proof that the processor has what these kernels use.
@@ -160,13 +162,13 @@ unsafe fn decode(text: &[u8], ends: &[u32], layout: &Layout, records: &mut Recor
     assert!(within(text, ends), "ends within the text");
     // The layouts V8 writes, as constants.
     match *layout {
-        Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6, .. } => {
-            let layout = Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6, trace: None };
+        Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6, edge_count, .. } => {
+            let layout = Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6, trace: None, edge_count };
             // SAFETY: AVX2 is present and all ends are in range, here and below.
             unsafe { decode_layout(text, ends, layout, records) }
         }
-        Layout { fields: 6, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 5, .. } => {
-            let layout = Layout { fields: 6, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 5, trace: None };
+        Layout { fields: 6, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 5, edge_count, .. } => {
+            let layout = Layout { fields: 6, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 5, trace: None, edge_count };
             // SAFETY: see above.
             unsafe { decode_layout(text, ends, layout, records) }
         }
@@ -180,7 +182,7 @@ unsafe fn decode(text: &[u8], ends: &[u32], layout: &Layout, records: &mut Recor
 #[inline(always)]
 unsafe fn decode_layout(text: &[u8], ends: &[u32], layout: Layout, records: &mut Records) {
     const LOW: u64 = 0xffff_ffff;
-    let mut columns = records.columns(ends.len() / layout.fields);
+    let mut columns = records.columns(ends.len() / layout.fields, &layout);
     for (place, ends) in ends.chunks_exact(layout.fields).enumerate() {
         let end = |position: usize| ends[position] as usize;
         let id_end = end(layout.id);
@@ -198,10 +200,12 @@ unsafe fn decode_layout(text: &[u8], ends: &[u32], layout: Layout, records: &mut
         let [name_other, size_other, id_other, id_front_other] = other.to_le_bytes();
         // A lane of eight digits may hold the end of a longer number; only the id has a lane for what comes before.
         let short = (name_other != 0) & (size_other != 0) & ((id_other | id_front_other) != 0);
-        if !(kind_is_short & short) {
+        let detachedness = one_digit([last[2], last[3]]).filter(|_| kind_is_short & short);
+        let edge_count = layout.edge_count.map_or(Some(0), |position| eight_digits(text, end(position)));
+        let Some((detachedness, edge_count)) = detachedness.zip(edge_count) else {
             columns.set(place, decode_exact(text, ends, &layout));
             continue;
-        }
+        };
         let front = if id_other == 0 { id >> 32 } else { 0 };
         #[expect(clippy::cast_possible_truncation, reason = "the low half is meant")]
         let name = name_size as u32;
@@ -210,7 +214,8 @@ unsafe fn decode_layout(text: &[u8], ends: &[u32], layout: Layout, records: &mut
             name,
             id: front * 100_000_000 + (id & LOW),
             self_size: name_size >> 32,
-            detached: (last[3] == b'2') & !last[2].is_ascii_digit(),
+            detachedness: detachedness.min(DETACHEDNESS_MAX),
+            edge_count,
         };
         columns.set(place, Some(record));
     }
@@ -224,9 +229,10 @@ unsafe fn decode_layout(text: &[u8], ends: &[u32], layout: Layout, records: &mut
 unsafe fn edges(text: &[u8], ends: &[u32], layout: &EdgeLayout, edges: &mut Edges) {
     assert!(within(text, ends), "ends within the text");
     // That of V8 as constants.
-    if *layout == EdgeLayout::V8 {
+    if layout.is_v8() {
+        let layout = EdgeLayout { fields: 3, kind: 0, name_or_index: 1, to_node: 2, ..*layout };
         // SAFETY: AVX2 is present and all ends are in range, here and below.
-        unsafe { edges_of_layout(text, ends, EdgeLayout::V8, edges) }
+        unsafe { edges_of_layout(text, ends, layout, edges) }
     } else {
         // SAFETY: see above.
         unsafe { edges_of_layout(text, ends, *layout, edges) }
@@ -239,7 +245,7 @@ unsafe fn edges(text: &[u8], ends: &[u32], layout: &EdgeLayout, edges: &mut Edge
 /// AVX2 must be present, and every end at least [`super::MARGIN`] and at most the length of the text.
 #[inline(always)]
 unsafe fn edges_of_layout(text: &[u8], ends: &[u32], layout: EdgeLayout, edges: &mut Edges) {
-    let EdgeLayout { fields, kind, name_or_index, to_node } = layout;
+    let EdgeLayout { fields, kind, name_or_index, to_node, ordinal } = layout;
     let records = ends.len() / fields;
     let kinds = edges.kind[..records].chunks_exact_mut(2);
     let names = edges.name_or_index[..records].chunks_exact_mut(2);
@@ -265,14 +271,16 @@ unsafe fn edges_of_layout(text: &[u8], ends: &[u32], layout: EdgeLayout, edges: 
         let targets_are_short = is_short(target_0, before[0]) & is_short(target_1, before[1]);
         let one_digit = |[_, _, tens, _]: [u8; 4]| !tens.is_ascii_digit();
         let others_are_short = (name_0 != 0) & (name_1 != 0) & one_digit(kind_bytes[0]) & one_digit(kind_bytes[1]);
-        if others_are_short {
-            kinds.copy_from_slice(&kind_bytes.map(|[_, _, _, ones]| u32::from(ones - b'0')));
+        let mut to = [first >> 32, second >> 32];
+        if others_are_short && (targets_are_short || add_fronts(text, target_ends, &mut to)) {
+            kinds.copy_from_slice(&kind_bytes.map(|[_, _, _, ones]| ones.wrapping_sub(b'0')));
             #[expect(clippy::cast_possible_truncation, reason = "the low halves are meant")]
             names.copy_from_slice(&[first as u32, second as u32]);
-            targets.copy_from_slice(&[first >> 32, second >> 32]);
-        }
-        if !(others_are_short && (targets_are_short || add_fronts(text, target_ends, targets))) {
-            overflow |= !long_edges(text, ends, &layout, (kinds, names, targets));
+            let to = to.map(|to| ordinal.exact(to));
+            overflow |= to.contains(&None);
+            targets.copy_from_slice(&to.map(Option::unwrap_or_default));
+        } else {
+            overflow |= !some_edges(text, ends, &layout, (kinds, names, targets));
         }
     }
     edges.overflow = overflow;
@@ -283,31 +291,13 @@ unsafe fn edges_of_layout(text: &[u8], ends: &[u32], layout: EdgeLayout, edges: 
 
 /// Adds what stands in front of the last eight digits of two numbers, as it does in the largest files; false if it is longer, too.
 #[inline(never)]
-fn add_fronts(text: &[u8], ends: [usize; 2], numbers: &mut [u64]) -> bool {
+fn add_fronts(text: &[u8], ends: [usize; 2], numbers: &mut [u64; 2]) -> bool {
     let front = |end: usize| if eight_digits(text, end).is_some() { Some(0) } else { eight_digits(text, end - 8) };
     let [first, second] = ends.map(front);
     let Some((first, second)) = first.zip(second) else { return false };
     numbers[0] += u64::from(first) * 100_000_000;
     numbers[1] += u64::from(second) * 100_000_000;
     true
-}
-
-/// Two edges with long numbers; false if a field does not fit.
-#[inline(never)]
-fn long_edges(
-    text: &[u8],
-    ends: &[u32],
-    layout: &EdgeLayout,
-    (kinds, names, targets): (&mut [u32], &mut [u32], &mut [u64]),
-) -> bool {
-    let mut fits = true;
-    for (place, ends) in ends.chunks_exact(layout.fields).enumerate() {
-        let edge = edge(text, ends, layout);
-        fits &= edge.is_some();
-        let edge = edge.unwrap_or_default();
-        (kinds[place], names[place], targets[place]) = (edge.kind, edge.name_or_index, edge.to_node);
-    }
-    fits
 }
 
 /// The four bytes before `end`.
@@ -389,7 +379,7 @@ unsafe fn to_integer(digits: __m128i) -> u64 {
 
 /// Whether all ends have a margin before them and lie in the text.
 #[inline(always)]
-fn within(text: &[u8], ends: &[u32]) -> bool {
+pub(super) fn within(text: &[u8], ends: &[u32]) -> bool {
     // A plain loop: a closure would be compiled without AVX2.
     let (mut least, mut most) = (u32::MAX, 0);
     for &end in ends {

@@ -7,7 +7,7 @@ use core::arch::x86_64::{
     _mm512_set1_epi32, _mm512_shuffle_epi8, _mm512_storeu_si512, _mm512_sub_epi8,
 };
 
-use super::avx2;
+use super::avx2::{self, within};
 use super::block::Block;
 use super::line::Line;
 use super::numbers::{Count, EdgeLayout, Edges, Layout, NumberBytes, NumberState, Records, Stop};
@@ -21,6 +21,7 @@ impl Token {
     pub(super) fn new() -> Option<Self> {
         let present = is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512cd")
             && is_x86_feature_detected!("avx512vbmi2");
         avx2::Token::new().filter(|_| present).map(Self)
     }
@@ -45,11 +46,13 @@ impl Token {
     }
 
     pub(super) fn decode(self, text: &[u8], ends: &[u32], layout: &Layout, records: &mut Records) {
-        self.0.decode(text, ends, layout, records);
+        // SAFETY: see count.
+        unsafe { decode(text, ends, layout, records) }
     }
 
     pub(super) fn edges(self, text: &[u8], ends: &[u32], layout: &EdgeLayout, edges: &mut Edges) {
-        self.0.edges(text, ends, layout, edges);
+        // SAFETY: see count.
+        unsafe { self::edges(text, ends, layout, edges) }
     }
 
     pub(super) fn column(self, text: &[u8], ends: &[u32], field: (usize, usize), values: &mut Vec<u32>) -> bool {
@@ -57,9 +60,44 @@ impl Token {
     }
 }
 
+mod records;
+
 mod with_avx512 {
     use super::super::block::entry_points;
     entry_points!(super::Register, #[target_feature(enable = "avx512f,avx512bw,avx512vbmi2,bmi1,lzcnt,popcnt")] unsafe);
+}
+
+/// See [`Kernel::decode`](super::Kernel::decode).
+#[target_feature(enable = "avx512f,avx512bw,avx512cd")]
+fn decode(text: &[u8], ends: &[u32], layout: &Layout, records: &mut Records) {
+    assert!(within(text, ends), "ends within the text");
+    // The layouts V8 writes have functions of their own.
+    // SAFETY: all ends are in range.
+    unsafe {
+        match *layout {
+            Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6, .. } => {
+                records::decode::<7>(text, ends, layout, records);
+            }
+            Layout { fields: 6, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 5, .. } => {
+                records::decode::<6>(text, ends, layout, records);
+            }
+            _ => records::decode::<0>(text, ends, layout, records),
+        }
+    }
+}
+
+/// See [`Kernel::edges`](super::Kernel::edges).
+#[target_feature(enable = "avx512f,avx512bw,avx512cd")]
+fn edges(text: &[u8], ends: &[u32], layout: &EdgeLayout, edges: &mut Edges) {
+    assert!(within(text, ends), "ends within the text");
+    // SAFETY: all ends are in range.
+    unsafe {
+        if layout.is_v8() {
+            records::edges::<true>(text, ends, layout, edges);
+        } else {
+            records::edges::<false>(text, ends, layout, edges);
+        }
+    }
 }
 
 /// Blocks as whole registers.

@@ -30,10 +30,10 @@ mod portable;
 mod sse2;
 
 pub use line::Line;
-pub use numbers::{Count, EdgeLayout, Edges, Layout, NumberState, Records, Stop};
+pub use numbers::{Count, Divisor, EdgeLayout, Edges, Layout, NumberState, Records, Stop};
 pub use strings::{StringMasks, StringState};
 
-pub use numbers::{exact as number_before, small as small_number_before};
+pub use numbers::exact as number_before;
 
 /// Bytes that must lie before the first number handed to [`Kernel::decode`].
 pub const MARGIN: usize = 16;

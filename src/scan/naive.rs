@@ -51,7 +51,7 @@ pub fn ends(text: &[u8]) -> (Vec<u32>, Option<usize>, NumberState) {
 
 /// See [`Kernel::decode`](super::Kernel::decode).
 pub fn decode(text: &[u8], ends: &[u32], layout: &Layout, records: &mut Records) {
-    let mut columns = records.columns(ends.len() / layout.fields);
+    let mut columns = records.columns(ends.len() / layout.fields, layout);
     for (place, ends) in ends.chunks_exact(layout.fields).enumerate() {
         columns.set(place, super::numbers::decode_exact(text, ends, layout));
     }

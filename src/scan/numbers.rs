@@ -197,15 +197,21 @@ pub struct Layout {
     pub detachedness: usize,
     /// Position of the trace node's id, if it is to be read.
     pub trace: Option<usize>,
+    /// Position of the number of edges, if it is to be read.
+    pub edge_count: Option<usize>,
 }
 
 impl Layout {
     /// The positions that decoding reads.
     #[must_use]
-    pub fn positions(&self) -> [usize; 6] {
-        [self.kind, self.name, self.id, self.self_size, self.detachedness, self.trace.unwrap_or(self.kind)]
+    pub fn positions(&self) -> [usize; 7] {
+        let [trace, edge_count] = [self.trace, self.edge_count].map(|field| field.unwrap_or(self.kind));
+        [self.kind, self.name, self.id, self.self_size, self.detachedness, trace, edge_count]
     }
 }
+
+/// What stands for every detachedness that is not known.
+pub(super) const DETACHEDNESS_MAX: u8 = 3;
 
 /// Decoded fields of consecutive records, a column each. Numbers past 2^64 - 1 make `overflow` true.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -218,11 +224,13 @@ pub struct Records {
     pub id: Vec<u64>,
     /// Self sizes in bytes.
     pub self_size: Vec<u64>,
-    /// True where the field at `Layout::detachedness` is 2.
-    pub detached: Vec<bool>,
+    /// The field at [`Layout::detachedness`]; 3 where it is more.
+    pub detachedness: Vec<u8>,
     /// Ids of trace nodes; empty where [`Layout::trace`] does not ask for them.
     pub trace: Vec<u32>,
-    /// A field did not fit its column.
+    /// Numbers of edges; empty where [`Layout::edge_count`] does not ask for them.
+    pub edge_count: Vec<u32>,
+    /// A field did not fit its column; what stands for its record means nothing.
     pub overflow: bool,
 }
 
@@ -245,8 +253,9 @@ impl Records {
         self.name.clear();
         self.id.clear();
         self.self_size.clear();
-        self.detached.clear();
+        self.detachedness.clear();
         self.trace.clear();
+        self.edge_count.clear();
         self.overflow = false;
     }
 
@@ -256,32 +265,35 @@ impl Records {
         self.name.resize(records, 0);
         self.id.resize(records, 0);
         self.self_size.resize(records, 0);
-        self.detached.resize(records, false);
+        self.detachedness.resize(records, 0);
         self.overflow = false;
     }
 
     /// The columns, to be written one record after the other.
     #[inline(always)]
-    pub(super) fn columns(&mut self, records: usize) -> Columns<'_> {
+    pub(super) fn columns(&mut self, records: usize, layout: &Layout) -> Columns<'_> {
         self.resize(records);
+        self.edge_count.resize(if layout.edge_count.is_some() { records } else { 0 }, 0);
         Columns {
             kind: &mut self.kind[..records],
             name: &mut self.name[..records],
             id: &mut self.id[..records],
             self_size: &mut self.self_size[..records],
-            detached: &mut self.detached[..records],
+            detachedness: &mut self.detachedness[..records],
+            edge_count: &mut self.edge_count,
             overflow: &mut self.overflow,
         }
     }
 }
 
-/// Columns of [`Records`] that are being written.
+/// Columns of [`Records`] that are being written, all equally long but for the number of edges, which may not be wanted.
 pub(super) struct Columns<'r> {
-    kind: &'r mut [u32],
-    name: &'r mut [u32],
-    id: &'r mut [u64],
-    self_size: &'r mut [u64],
-    detached: &'r mut [bool],
+    pub(super) kind: &'r mut [u32],
+    pub(super) name: &'r mut [u32],
+    pub(super) id: &'r mut [u64],
+    pub(super) self_size: &'r mut [u64],
+    pub(super) detachedness: &'r mut [u8],
+    pub(super) edge_count: &'r mut [u32],
     overflow: &'r mut bool,
 }
 
@@ -297,7 +309,10 @@ impl Columns<'_> {
         self.name[place] = record.name;
         self.id[place] = record.id;
         self.self_size[place] = record.self_size;
-        self.detached[place] = record.detached;
+        self.detachedness[place] = record.detachedness;
+        if let Some(edge_count) = self.edge_count.get_mut(place) {
+            *edge_count = record.edge_count;
+        }
     }
 }
 
@@ -312,11 +327,15 @@ pub struct EdgeLayout {
     pub name_or_index: usize,
     /// Position of the target.
     pub to_node: usize,
+    /// What turns targets, positions in the array of nodes, into ordinals.
+    pub ordinal: Divisor,
 }
 
 impl EdgeLayout {
-    /// As V8 writes them.
-    pub(super) const V8: Self = Self { fields: 3, kind: 0, name_or_index: 1, to_node: 2 };
+    /// Whether the fields stand where V8 writes them.
+    pub(super) fn is_v8(&self) -> bool {
+        (self.fields, self.kind, self.name_or_index, self.to_node) == (3, 0, 1, 2)
+    }
 
     /// The positions that decoding reads.
     #[must_use]
@@ -325,16 +344,47 @@ impl EdgeLayout {
     }
 }
 
+/// Division of what is a multiple of a small number, as a multiplication: modulo 2^32 every odd number has an inverse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Divisor {
+    pub(super) divisor: u32,
+    /// How often 2 divides the divisor, and the inverse of what is left of it then.
+    pub(super) shift: u32,
+    pub(super) inverse: u32,
+}
+
+impl Divisor {
+    /// Of a number larger than 0; of 0, that of 1.
+    #[must_use]
+    pub fn new(divisor: u32) -> Self {
+        let divisor = divisor.max(1);
+        let shift = divisor.trailing_zeros();
+        let odd = divisor >> shift;
+        // Each step of Newton's doubles the bits that are right, of which there are three in the beginning.
+        let inverse = (0..4).fold(odd, |inverse: u32, _| inverse.wrapping_mul(2_u32.wrapping_sub(odd.wrapping_mul(inverse))));
+        Self { divisor, shift, inverse }
+    }
+
+    /// The quotient, if the number is a multiple of the divisor and the quotient is below 2^32.
+    #[inline]
+    #[must_use]
+    pub fn exact(self, number: u64) -> Option<u32> {
+        #[expect(clippy::cast_possible_truncation, reason = "the lower half decides: the other is looked at below")]
+        let quotient = ((number >> self.shift) as u32).wrapping_mul(self.inverse);
+        (u64::from(quotient) * u64::from(self.divisor) == number).then_some(quotient)
+    }
+}
+
 /// Decoded fields of consecutive edges, a column each. Numbers that do not fit their column make `overflow` true.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Edges {
     /// Edge types.
-    pub kind: Vec<u32>,
+    pub kind: Vec<u8>,
     /// String indexes of the names, or indexes.
     pub name_or_index: Vec<u32>,
-    /// Targets, as numbers of a field of the nodes.
-    pub to_node: Vec<u64>,
-    /// A field did not fit its column; zeros stand for its edge.
+    /// Ordinals of the targets.
+    pub to_node: Vec<u32>,
+    /// A field did not fit its column, or a target is not where a node begins; what stands for its edge means nothing.
     pub overflow: bool,
 }
 
@@ -373,9 +423,9 @@ impl Edges {
 /// The fields of one edge.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Edge {
-    pub(super) kind: u32,
+    pub(super) kind: u8,
     pub(super) name_or_index: u32,
-    pub(super) to_node: u64,
+    pub(super) to_node: u32,
 }
 
 impl Edge {
@@ -384,8 +434,11 @@ impl Edge {
     #[inline(never)]
     pub(super) fn exact(text: &[u8], ends: &[u32], layout: &EdgeLayout) -> Option<Self> {
         let field = |position: usize| exact(text, ends[position] as usize);
-        let small = |position: usize| field(position).and_then(|n| u32::try_from(n).ok());
-        Some(Self { kind: small(layout.kind)?, name_or_index: small(layout.name_or_index)?, to_node: field(layout.to_node)? })
+        Some(Self {
+            kind: u8::try_from(field(layout.kind)?).ok()?,
+            name_or_index: u32::try_from(field(layout.name_or_index)?).ok()?,
+            to_node: layout.ordinal.exact(field(layout.to_node)?)?,
+        })
     }
 }
 
@@ -396,7 +449,9 @@ pub(super) struct Record {
     pub(super) name: u32,
     pub(super) id: u64,
     pub(super) self_size: u64,
-    pub(super) detached: bool,
+    pub(super) detachedness: u8,
+    /// 0 if it is not wanted.
+    pub(super) edge_count: u32,
 }
 
 /// The number that ends before `end`, of any length; None past 2^64 - 1.
@@ -405,19 +460,6 @@ pub(super) struct Record {
 pub fn exact(text: &[u8], end: usize) -> Option<u64> {
     let digits = text[..end].iter().rev().take_while(|b| b.is_ascii_digit()).count();
     text[end - digits..end].iter().try_fold(0_u64, |n, b| n.checked_mul(10)?.checked_add(u64::from(b - b'0')))
-}
-
-/// As [`exact`], faster for numbers of one or two digits.
-#[inline]
-#[must_use]
-pub fn small(text: &[u8], end: usize) -> Option<u64> {
-    if let Some(&before) = text[..end].last_chunk::<4>() {
-        let (number, is_short) = two_digits(before);
-        if is_short {
-            return Some(u64::from(number));
-        }
-    }
-    exact(text, end)
 }
 
 /// Decodes one record the exact way; None if a field does not fit.
@@ -431,7 +473,8 @@ pub(super) fn decode_exact(text: &[u8], ends: &[u32], layout: &Layout) -> Option
         name: small(layout.name)?,
         id: field(layout.id)?,
         self_size: field(layout.self_size)?,
-        detached: field(layout.detachedness)? == 2,
+        detachedness: u8::try_from(field(layout.detachedness)?).unwrap_or(u8::MAX).min(DETACHEDNESS_MAX),
+        edge_count: layout.edge_count.map_or(Some(0), small)?,
     })
 }
 
@@ -441,4 +484,11 @@ pub(super) fn two_digits([_, hundreds, tens, ones]: [u8; 4]) -> (u32, bool) {
     let digit = |byte: u8| u32::from(byte.wrapping_sub(b'0'));
     let is_digit = |byte: u8| u32::from(byte.is_ascii_digit());
     (digit(ones) + digit(tens) * 10 * is_digit(tens), is_digit(tens) & is_digit(hundreds) == 0)
+}
+
+/// The number of one digit that ends the two bytes, if it has no more.
+#[inline(always)]
+pub(super) fn one_digit([before, digit]: [u8; 2]) -> Option<u8> {
+    // A file that changes while it is read may have anything here.
+    (!before.is_ascii_digit()).then_some(digit.wrapping_sub(b'0'))
 }

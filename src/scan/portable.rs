@@ -3,7 +3,7 @@
 
 use super::block::{Vector, entry_points};
 use super::line::{self, Digits, Line, ONES, word};
-use super::numbers::{Edge, EdgeLayout, Edges, Layout, Record, Records, decode_exact, two_digits};
+use super::numbers::{DETACHEDNESS_MAX, Edge, EdgeLayout, Edges, Layout, Record, Records, decode_exact, one_digit, two_digits};
 
 /// Eight bytes in a general register.
 #[derive(Clone, Copy)]
@@ -97,23 +97,30 @@ fn sixteen_digits(text: &[u8], end: usize) -> Option<u64> {
 
 /// See [`Kernel::decode`](super::Kernel::decode).
 pub(super) fn decode(text: &[u8], ends: &[u32], layout: &Layout, records: &mut Records) {
-    let mut columns = records.columns(ends.len() / layout.fields);
+    let mut columns = records.columns(ends.len() / layout.fields, layout);
     for (place, ends) in ends.chunks_exact(layout.fields).enumerate() {
-        let end = |position: usize| ends[position] as usize;
-        let kind_end = end(layout.kind);
-        let (kind, kind_is_short) = two_digits([0, text[kind_end - 3], text[kind_end - 2], text[kind_end - 1]]);
-        let name = eight_digits(text, end(layout.name));
-        let id = sixteen_digits(text, end(layout.id));
-        let self_size = eight_digits(text, end(layout.self_size));
-        let last = end(layout.detachedness);
-        let detached = text[last - 1] == b'2' && !text[last - 2].is_ascii_digit();
-        let record = match (kind_is_short, name, id, self_size) {
-            (true, Some(name), Some(id), Some(self_size)) => {
-                Some(Record { kind, name, id, self_size: u64::from(self_size), detached })
-            }
-            _ => decode_exact(text, ends, layout),
-        };
-        columns.set(place, record);
+        columns.set(place, record(text, ends, layout));
+    }
+}
+
+/// One record; None if a field does not fit.
+#[inline(always)]
+pub(super) fn record(text: &[u8], ends: &[u32], layout: &Layout) -> Option<Record> {
+    let end = |position: usize| ends[position] as usize;
+    let kind_end = end(layout.kind);
+    let (kind, kind_is_short) = two_digits([0, text[kind_end - 3], text[kind_end - 2], text[kind_end - 1]]);
+    let name = eight_digits(text, end(layout.name));
+    let id = sixteen_digits(text, end(layout.id));
+    let self_size = eight_digits(text, end(layout.self_size));
+    let last = end(layout.detachedness);
+    let detachedness = one_digit([text[last - 2], text[last - 1]]);
+    let edge_count = layout.edge_count.map_or(Some(0), |position| eight_digits(text, end(position)));
+    match (kind_is_short, name, id, self_size, detachedness, edge_count) {
+        (true, Some(name), Some(id), Some(self_size), Some(detachedness), Some(edge_count)) => {
+            let (self_size, detachedness) = (u64::from(self_size), detachedness.min(DETACHEDNESS_MAX));
+            Some(Record { kind, name, id, self_size, detachedness, edge_count })
+        }
+        _ => decode_exact(text, ends, layout),
     }
 }
 
@@ -129,11 +136,31 @@ pub(super) fn edges(text: &[u8], ends: &[u32], layout: &EdgeLayout, edges: &mut 
 pub(super) fn edge(text: &[u8], ends: &[u32], layout: &EdgeLayout) -> Option<Edge> {
     let end = |position: usize| ends[position] as usize;
     let kind_end = end(layout.kind);
-    let (kind, kind_is_short) = two_digits([0, text[kind_end - 3], text[kind_end - 2], text[kind_end - 1]]);
-    match (kind_is_short, eight_digits(text, end(layout.name_or_index)), sixteen_digits(text, end(layout.to_node))) {
-        (true, Some(name_or_index), Some(to_node)) => Some(Edge { kind, name_or_index, to_node }),
+    let kind = one_digit([text[kind_end - 2], text[kind_end - 1]]);
+    match (kind, eight_digits(text, end(layout.name_or_index)), sixteen_digits(text, end(layout.to_node))) {
+        (Some(kind), Some(name_or_index), Some(to_node)) => {
+            Some(Edge { kind, name_or_index, to_node: layout.ordinal.exact(to_node)? })
+        }
         _ => Edge::exact(text, ends, layout),
     }
+}
+
+/// Some edges, for a kernel that reads only short numbers itself; false if a field does not fit.
+#[inline(never)]
+pub(super) fn some_edges(
+    text: &[u8],
+    ends: &[u32],
+    layout: &EdgeLayout,
+    (kinds, names, targets): (&mut [u8], &mut [u32], &mut [u32]),
+) -> bool {
+    let mut fits = true;
+    for (place, ends) in ends.chunks_exact(layout.fields).enumerate() {
+        let edge = edge(text, ends, layout);
+        fits &= edge.is_some();
+        let edge = edge.unwrap_or_default();
+        (kinds[place], names[place], targets[place]) = (edge.kind, edge.name_or_index, edge.to_node);
+    }
+    fits
 }
 
 /// See [`Kernel::line`](super::Kernel::line).

@@ -2,7 +2,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-const LAYOUT: Layout = Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6, trace: None };
+const LAYOUT: Layout =
+    Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6, trace: None, edge_count: None };
 
 /// Text that looks like an integer array, with mistakes.
 fn number_text() -> impl Strategy<Value = String> {
@@ -82,14 +83,15 @@ proptest! {
 
     #[test]
     fn records_decode_as_written(
-        rows in prop::collection::vec((0_u32..300, prop_oneof![0_u32..99, any::<u32>()], prop_oneof![any::<u64>(), 0_u64..5_000_000_000], prop_oneof![0_u64..200, any::<u64>(), 0_u64..1_000_000_000], 0_u64..4, prop_oneof![8 => 0_u32..5_000, 1 => any::<u32>()]), 0..40),
+        rows in prop::collection::vec((0_u32..300, prop_oneof![0_u32..99, any::<u32>()], prop_oneof![any::<u64>(), 0_u64..5_000_000_000], prop_oneof![0_u64..200, any::<u64>(), 0_u64..1_000_000_000], prop_oneof![9 => 0_u8..5, 1 => any::<u8>()], prop_oneof![8 => 0_u32..5_000, 1 => any::<u32>()], prop_oneof![8 => 0_u32..5_000, 1 => any::<u32>()]), 0..40),
         traced: bool,
+        counted: bool,
         separator in prop_oneof![Just(","), Just("\n,"), Just(" ,\t")],
     ) {
         let mut text = " ".repeat(MARGIN);
-        for (i, (kind, name, id, size, detached, trace)) in rows.iter().enumerate() {
+        for (i, (kind, name, id, size, detached, trace, edges)) in rows.iter().enumerate() {
             if i > 0 { text.push_str(separator); }
-            text.push_str(&format!("{kind},{name},{id},{size},77,{trace},{detached}"));
+            text.push_str(&format!("{kind},{name},{id},{size},{edges},{trace},{detached}"));
         }
         text.push(']');
         let (ends, _, _) = naive::ends(&text.as_bytes()[MARGIN..]);
@@ -99,13 +101,15 @@ proptest! {
             name: rows.iter().map(|row| row.1).collect(),
             id: rows.iter().map(|row| row.2).collect(),
             self_size: rows.iter().map(|row| row.3).collect(),
-            detached: rows.iter().map(|row| row.4 == 2).collect(),
+            detachedness: rows.iter().map(|row| row.4.min(3)).collect(),
             trace: rows.iter().filter(|_| traced).map(|row| row.5).collect(),
+            edge_count: rows.iter().filter(|_| counted).map(|row| row.6).collect(),
             overflow: false,
         };
+        let layout = Layout { trace: traced.then_some(5), edge_count: counted.then_some(4), ..LAYOUT };
         for (name, kernel) in Kernel::all() {
             let mut records = Records::default();
-            kernel.decode(text.as_bytes(), &ends, &Layout { trace: traced.then_some(5), ..LAYOUT }, &mut records);
+            kernel.decode(text.as_bytes(), &ends, &layout, &mut records);
             prop_assert_eq!(&records, &expected, "{}", name);
         }
     }
@@ -115,23 +119,26 @@ proptest! {
     #[test]
     fn edges_decode_as_written(
         rows in prop::collection::vec((
-            prop_oneof![9 => 0_u32..7, 1 => any::<u32>()],
+            prop_oneof![9 => 0_u8..7, 1 => any::<u8>()],
             prop_oneof![9 => 0_u32..5_000_000, 1 => any::<u32>()],
-            prop_oneof![9 => 0_u64..300_000_000, 2 => 0_u64..40_000_000_000, 1 => any::<u64>()],
+            prop_oneof![9 => 0_u32..50_000_000, 1 => any::<u32>()],
         ), 0..40),
+        node_fields in 1_u32..16,
         other_order: bool,
         separator in prop_oneof![Just(","), Just("\n,"), Just(" ,\t")],
     ) {
         let mut text = " ".repeat(MARGIN);
         for (i, (kind, name, to)) in rows.iter().enumerate() {
             if i > 0 { text.push_str(separator); }
+            let to = u64::from(*to) * u64::from(node_fields);
             text.push_str(&if other_order { format!("{to},9,{name}{separator}{kind}") } else { format!("{kind}{separator}{name},{to}") });
         }
         text.push(']');
         let (ends, _, _) = naive::ends(&text.as_bytes()[MARGIN..]);
         let ends: Vec<u32> = ends.iter().map(|e| e + u32::try_from(MARGIN).unwrap()).collect();
-        let layout = EdgeLayout { fields: 4, kind: 3, name_or_index: 2, to_node: 0 };
-        let layout = if other_order { layout } else { EdgeLayout { fields: 3, kind: 0, name_or_index: 1, to_node: 2 } };
+        let ordinal = Divisor::new(node_fields);
+        let layout = EdgeLayout { fields: 4, kind: 3, name_or_index: 2, to_node: 0, ordinal };
+        let layout = if other_order { layout } else { EdgeLayout { fields: 3, kind: 0, name_or_index: 1, to_node: 2, ordinal } };
         let expected = Edges {
             kind: rows.iter().map(|row| row.0).collect(),
             name_or_index: rows.iter().map(|row| row.1).collect(),
@@ -148,42 +155,81 @@ proptest! {
 
 #[test]
 fn edges_that_do_not_fit_are_reported() {
+    let layout = EdgeLayout { fields: 3, kind: 0, name_or_index: 1, to_node: 2, ordinal: Divisor::new(7) };
     for (edge, overflow) in [
         ("1,2,18446744073709551616", true),
+        ("1,2,18446744073709551615", true),
+        ("1,2,30064771072", true),
+        ("1,2,30064771066", true),
+        ("1,2,30064771065", false),
+        ("1,2,100000001", true),
+        ("1,2,8", true),
+        ("1,2,0", false),
         ("1,4294967296,7", true),
-        ("4294967296,2,7", true),
-        ("4294967295,4294967295,18446744073709551615", false),
+        ("256,2,7", true),
+        ("255,4294967295,7", false),
     ] {
-        let text = format!("{}1,2,7,{edge},1,2,7]", " ".repeat(MARGIN));
-        let (ends, _, _) = naive::ends(&text.as_bytes()[MARGIN..]);
-        let ends: Vec<u32> = ends.iter().map(|e| e + 16).collect();
-        let mut expected = Edges::default();
-        naive::edges(text.as_bytes(), &ends, &EdgeLayout::V8, &mut expected);
-        assert_eq!(expected.overflow, overflow, "{edge}");
-        for (name, kernel) in Kernel::all() {
-            let mut edges = Edges { kind: vec![9; 9], name_or_index: vec![9; 9], to_node: vec![9; 9], overflow: true };
-            kernel.edges(text.as_bytes(), &ends, &EdgeLayout::V8, &mut edges);
-            assert_eq!(edges, expected, "{name} {edge}");
+        // Enough for all that is decoded at once, in each place of it.
+        for place in 0..17 {
+            let mut edges = ["1,2,7"; 17];
+            edges[place] = edge;
+            let text = format!("{}{}]", " ".repeat(MARGIN), edges.join(","));
+            let (ends, _, _) = naive::ends(&text.as_bytes()[MARGIN..]);
+            let ends: Vec<u32> = ends.iter().map(|e| e + 16).collect();
+            let mut expected = Edges::default();
+            naive::edges(text.as_bytes(), &ends, &layout, &mut expected);
+            assert_eq!(expected.overflow, overflow, "{edge}");
+            for (name, kernel) in Kernel::all() {
+                let mut edges = Edges { kind: vec![9; 9], name_or_index: vec![9; 9], to_node: vec![9; 9], overflow: true };
+                kernel.edges(text.as_bytes(), &ends, &layout, &mut edges);
+                assert_eq!(edges.overflow, overflow, "{name} {edge} {place}");
+                assert!(overflow || edges == expected, "{name} {edge} {place}");
+            }
+        }
+    }
+}
+
+#[test]
+fn quotients_are_exact_for_multiples_and_for_nothing_else() {
+    for divisor in 1..=16 {
+        let divide = Divisor::new(divisor);
+        let ends = [0, 1 << 32, u64::from(divisor) << 32, u64::MAX - 500]
+            .map(|end: u64| end.saturating_sub(500)..=end.saturating_add(500));
+        for number in ends.into_iter().flatten() {
+            let expected = u32::try_from(number / u64::from(divisor)).ok().filter(|_| number % u64::from(divisor) == 0);
+            assert_eq!(divide.exact(number), expected, "{number} / {divisor}");
         }
     }
 }
 
 #[test]
 fn numbers_that_do_not_fit_are_reported() {
-    for (record, overflow) in
-        [("1,2,18446744073709551616,4,5,6,0", true), ("1,2,3,4,5,4294967296,0", true), ("1,2,3,4,5,4294967295,0", false)]
-    {
-        let text = format!("{}1,2,3,4,5,6,0,{record}]", " ".repeat(MARGIN));
-        let (ends, _, _) = naive::ends(&text.as_bytes()[MARGIN..]);
-        let ends: Vec<u32> = ends.iter().map(|e| e + 16).collect();
-        let layout = Layout { trace: Some(5), ..LAYOUT };
-        let mut expected = Records::default();
-        naive::decode(text.as_bytes(), &ends, &layout, &mut expected);
-        assert_eq!(expected.overflow, overflow, "{record}");
-        for (name, kernel) in Kernel::all() {
-            let mut records = Records::default();
-            kernel.decode(text.as_bytes(), &ends, &layout, &mut records);
-            assert_eq!(records.overflow, overflow, "{name} {record}");
+    for (record, overflow) in [
+        ("1,2,18446744073709551616,4,5,6,0", true),
+        ("4294967296,2,3,4,5,6,0", true),
+        ("1,4294967296,3,4,5,6,0", true),
+        ("1,2,3,18446744073709551616,5,6,0", true),
+        ("1,2,3,4,4294967296,6,0", true),
+        ("1,2,3,4,5,4294967296,0", true),
+        ("1,2,3,4,5,6,18446744073709551616", true),
+        ("4294967295,4294967295,18446744073709551615,18446744073709551615,4294967295,4294967295,18446744073709551615", false),
+    ] {
+        let layout = Layout { trace: Some(5), edge_count: Some(4), ..LAYOUT };
+        for place in 0..17 {
+            let mut rows = ["1,2,3,4,5,6,0"; 17];
+            rows[place] = record;
+            let text = format!("{}{}]", " ".repeat(MARGIN), rows.join(","));
+            let (ends, _, _) = naive::ends(&text.as_bytes()[MARGIN..]);
+            let ends: Vec<u32> = ends.iter().map(|e| e + 16).collect();
+            let mut expected = Records::default();
+            naive::decode(text.as_bytes(), &ends, &layout, &mut expected);
+            assert_eq!(expected.overflow, overflow, "{record}");
+            for (name, kernel) in Kernel::all() {
+                let mut records = Records::default();
+                kernel.decode(text.as_bytes(), &ends, &layout, &mut records);
+                assert_eq!(records.overflow, overflow, "{name} {record} {place}");
+                assert!(overflow || records == expected, "{name} {record} {place}");
+            }
         }
     }
 }

@@ -13,7 +13,6 @@ pub(super) struct Header {
     pub(super) layout: Layout,
     pub(super) has_detachedness: bool,
     pub(super) edge_count_field: Option<usize>,
-    pub(super) trace_field: Option<usize>,
     /// Offset of the root in `nodes`.
     pub(super) root_index: u64,
     /// None where meta does not describe locations fully.
@@ -210,6 +209,7 @@ impl Header {
             self_size: field("self_size")?,
             detachedness: detachedness.unwrap_or(kind),
             trace: field("trace_node_id").ok(),
+            edge_count: None,
         };
         // The count may be too small, but it is not 0 if stacks were recorded: the root of the tree is a function too.
         let tracked = layout.trace.is_some() && raw.trace_function_count != Some(0);
@@ -218,7 +218,6 @@ impl Header {
             layout,
             has_detachedness: detachedness.is_some(),
             edge_count_field: field("edge_count").ok(),
-            trace_field: field("trace_node_id").ok(),
             root_index: raw.root_index.unwrap_or(0),
             location_fields: raw.meta.location_fields.as_deref().and_then(location_fields),
             kinds: kinds

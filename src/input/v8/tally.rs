@@ -253,12 +253,12 @@ impl<'a> Tally<'a> {
     fn count<const TRACED: bool>(&mut self, records: &Records) -> Result<bool, Fault> {
         self.slot_of.resize(records.len(), 0);
         let (mut name_max, mut size_sum, mut overflow) = (self.name_max, self.self_size, false);
-        let fields = records.kind.iter().zip(&records.name).zip(&records.self_size).zip(&records.detached);
-        for (i, (((&kind, &name), &self_size), &detached)) in fields.enumerate() {
+        let fields = records.kind.iter().zip(&records.name).zip(&records.self_size).zip(&records.detachedness);
+        for (i, (((&kind, &name), &self_size), &detachedness)) in fields.enumerate() {
             let Some(rule) = self.rules.get(kind as usize) else { return Err(Fault::Kind(kind)) };
             name_max = name_max.max(name);
             #[expect(clippy::cast_possible_truncation, reason = "below the number of rules, which fits")]
-            let tag = kind as u16 | if detached && rule.native { DETACHED } else { 0 };
+            let tag = kind as u16 | if detachedness == 2 && rule.native { DETACHED } else { 0 };
             let head = (name & rule.mask) as usize + rule.base as usize;
             let mut slot = self.heads.get(head).copied().unwrap_or(0);
             if self.slots[slot as usize].tag != tag {

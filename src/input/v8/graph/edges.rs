@@ -7,7 +7,7 @@ use super::columns::{EdgeColumns, EdgeSlices};
 use crate::graph::{Bits, EdgeKind, Ephemeron, Graph, ordinal};
 use crate::input::v8::header::{EdgeFields, Header};
 use crate::input::v8::records::{Batch, Crew, Fault, Sink};
-use crate::scan::{EdgeLayout, Edges, Kernel, number_before};
+use crate::scan::{Divisor, EdgeLayout, Edges, Kernel, number_before};
 
 /// Writes edges into columns.
 pub(super) struct EdgeSink<'c> {
@@ -28,6 +28,7 @@ pub(super) struct EdgeRule<'c> {
     header: &'c Header,
     fields: &'c EdgeFields,
     kinds: [EdgeKind; 256],
+    ordinal: Divisor,
     marks: Option<&'c Marks>,
 }
 
@@ -61,7 +62,8 @@ impl<'c> EdgeRule<'c> {
         for (kind, name) in kinds.iter_mut().zip(&fields.kinds) {
             *kind = EdgeKind::named(name);
         }
-        Self { header, fields, kinds, marks: None }
+        let ordinal = Divisor::new(ordinal(header.layout.fields));
+        Self { header, fields, kinds, ordinal, marks: None }
     }
 
     /// The rule for edges whose names are not kept.
@@ -71,7 +73,7 @@ impl<'c> EdgeRule<'c> {
 
     fn layout(&self) -> EdgeLayout {
         let EdgeFields { fields, kind, name_or_index, to_node, .. } = *self.fields;
-        EdgeLayout { fields, kind, name_or_index, to_node }
+        EdgeLayout { fields, kind, name_or_index, to_node, ordinal: self.ordinal }
     }
 
     /// Finds out what is wrong with a batch.
@@ -128,19 +130,15 @@ impl<'c> EdgeSink<'c> {
     }
 
     fn write(&mut self, batch: &Batch<'_>, out: &mut EdgeSlices<'_>) -> Result<(), Wrong> {
-        let divide = Divisor::new(self.rule.header.layout.fields as u64);
-        let (nodes, kinds) = (self.rule.header.node_count, self.rule.fields.kinds.len());
         // One column after the other: each loop is short.
-        let mut wrong = false;
+        let kind_max = self.records.kind.iter().copied().max();
+        let to_max = self.records.to_node.iter().copied().max();
+        let wrong = kind_max.is_some_and(|kind| usize::from(kind) >= self.rule.fields.kinds.len())
+            | to_max.is_some_and(|to| u64::from(to) >= self.rule.header.node_count);
         for (&number, out_kind) in self.records.kind.iter().zip(&mut *out.kind) {
-            wrong |= number as usize >= kinds;
-            *out_kind = self.rule.kinds[(number & 0xff) as usize] as u8;
+            *out_kind = self.rule.kinds[usize::from(number)] as u8;
         }
-        for (&to, out_to) in self.records.to_node.iter().zip(&mut *out.to_node) {
-            let ordinal = divide.quotient(to);
-            wrong |= (ordinal >= nodes) | (divide.product(ordinal) != to);
-            *out_to = crate::graph::halves(ordinal).0;
-        }
+        out.to_node.copy_from_slice(&self.records.to_node);
         let mut name_max = self.name_max.0;
         for (&kind, &name) in out.kind.iter().zip(&self.records.name_or_index) {
             let numbered = (kind == EdgeKind::Element as u8) | (kind == EdgeKind::Hidden as u8);
@@ -217,34 +215,6 @@ impl Sink for EdgeSink<'_> {
     }
 }
 
-/// Division by a small number as a multiplication: exact for what is at most 2^64 divided by the number.
-#[derive(Clone, Copy)]
-struct Divisor {
-    divisor: u64,
-    inverse: u64,
-}
-
-impl Divisor {
-    fn new(divisor: u64) -> Self {
-        // Of 1 there is no inverse below 2^64.
-        Self { divisor, inverse: if divisor > 1 { u64::MAX / divisor + 1 } else { 0 } }
-    }
-
-    #[inline]
-    fn quotient(self, number: u64) -> u64 {
-        if self.divisor <= 1 {
-            return number;
-        }
-        ((u128::from(number) * u128::from(self.inverse)) >> 64) as u64
-    }
-
-    /// The number that the quotient is exact for, if it is; what is larger than 2^64 wraps and is none.
-    #[inline]
-    fn product(self, quotient: u64) -> u64 {
-        quotient.wrapping_mul(self.divisor)
-    }
-}
-
 /// Hands out the columns piece by piece.
 pub(super) struct EdgeCrew<'c> {
     rule: EdgeRule<'c>,
@@ -268,23 +238,5 @@ impl<'c> Crew for EdgeCrew<'c> {
     fn claim(&self, sink: &mut EdgeSink<'c>, records: usize) -> Option<()> {
         sink.slices = self.rest.lock().ok()?.split(records)?;
         Some(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn quotients_are_exact_for_multiples_and_for_nothing_else() {
-        for divisor in 1..=16 {
-            let divide = Divisor::new(divisor);
-            let samples = (0..5_000).chain((1 << 36) - 500..(1 << 36) + 500);
-            for number in samples {
-                let quotient = divide.quotient(number);
-                assert_eq!(quotient, number / divisor, "{number} / {divisor}");
-                assert_eq!(divide.product(quotient) == number, number % divisor == 0);
-            }
-        }
     }
 }

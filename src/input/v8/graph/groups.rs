@@ -218,7 +218,9 @@ fn fill(records: &mut Records, graph: &Graph, nodes: std::ops::Range<usize>, bra
     let ordinals = || (ordinal(nodes.start)..).take(nodes.len());
     records.id.extend(ordinals().map(|node| graph.id.get(node)));
     records.self_size.extend(ordinals().map(|node| graph.self_size.get(node)));
-    let detached = |node: usize| graph.detachedness.get(node) == Some(&2);
-    records.detached.extend(nodes.clone().map(detached));
+    match graph.detachedness.get(nodes.clone()) {
+        Some(detachedness) => records.detachedness.extend_from_slice(detachedness),
+        None => records.detachedness.resize(nodes.len(), 0),
+    }
     records.trace.extend_from_slice(branches.map_or(&[], |branches| &branches[nodes]));
 }

@@ -87,7 +87,7 @@ fn columns(header: &Header, want: GraphWant, edge_names: bool) -> Result<(NodeCo
     // The columns below are taken without asking: a probe tells whether so much can be had at all.
     let bytes = nodes.saturating_mul(38).saturating_add(edges.saturating_mul(9));
     Vec::<u8>::new().try_reserve_exact(bytes).map_err(|_| no_memory())?;
-    let traces = want.traces && header.trace_field.is_some();
+    let traces = want.traces && header.layout.trace.is_some();
     Ok((NodeColumns::zeros(nodes, header.has_detachedness, traces), EdgeColumns::zeros(edges, edge_names)))
 }
 

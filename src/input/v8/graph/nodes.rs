@@ -6,14 +6,13 @@ use super::columns::{NodeColumns, NodeSlices};
 use crate::graph::halves;
 use crate::input::v8::header::Header;
 use crate::input::v8::records::{Batch, Crew, Fault, Sink};
-use crate::scan::{Kernel, Records, small_number_before};
+use crate::scan::{Kernel, Layout, Records};
 
 /// Writes nodes into columns.
 pub(super) struct NodeSink<'c> {
     header: &'c Header,
     kernel: Kernel,
-    /// Where the number of edges stands in a record.
-    edge_count: usize,
+    layout: Layout,
     records: Records,
     /// Where the next nodes go.
     slices: NodeSlices<'c>,
@@ -43,30 +42,10 @@ impl NodeFacts {
 }
 
 impl<'c> NodeSink<'c> {
+    /// `edge_count` is where the number of edges stands in a record.
     pub(super) fn new(header: &'c Header, kernel: Kernel, edge_count: usize, slices: NodeSlices<'c>) -> Self {
-        Self { header, kernel, edge_count, records: Records::default(), slices, facts: NodeFacts::default() }
-    }
-
-    /// Writes the fields that decoding does not give.
-    fn write_rest(&self, batch: &Batch<'_>, out: &mut NodeSlices<'_>) -> Option<()> {
-        let fields = self.header.layout.fields;
-        let number = |ends: &[u32], field: usize| small_number_before(batch.text, ends[field] as usize);
-        for (out, ends) in out.edges.iter_mut().zip(batch.ends.chunks_exact(fields)) {
-            *out = u32::try_from(number(ends, self.edge_count)?).ok()?;
-        }
-        for (out, ends) in out.detachedness.iter_mut().zip(batch.ends.chunks_exact(fields)) {
-            // Nearly all are zero, and what is not written to takes no memory.
-            let end = ends[self.header.layout.detachedness] as usize;
-            if batch.text[end - 1] != b'0' || batch.text[end - 2].is_ascii_digit() {
-                *out = u8::try_from(number(ends, self.header.layout.detachedness)?).unwrap_or(u8::MAX).min(3);
-            }
-        }
-        if let Some(field) = self.header.trace_field {
-            for (out, ends) in out.trace.iter_mut().zip(batch.ends.chunks_exact(fields)) {
-                *out = u32::try_from(number(ends, field)?).ok()?;
-            }
-        }
-        Some(())
+        let layout = Layout { edge_count: Some(edge_count), ..header.layout };
+        Self { header, kernel, layout, records: Records::default(), slices, facts: NodeFacts::default() }
     }
 
     fn fault(batch: &Batch<'_>, problem: String) -> Fault {
@@ -78,17 +57,17 @@ impl Sink for NodeSink<'_> {
     const SIGNED: bool = false;
 
     fn add(&mut self, batch: &Batch<'_>) -> Result<(), Fault> {
-        self.kernel.decode(batch.text, batch.ends, &self.header.layout, &mut self.records);
-        let too_large = || Self::fault(batch, "a number at or behind this place is too large".to_owned());
-        if self.records.overflow {
-            return Err(too_large());
+        self.kernel.decode(batch.text, batch.ends, &self.layout, &mut self.records);
+        let records = &self.records;
+        if records.overflow {
+            return Err(Self::fault(batch, "a number at or behind this place is too large".to_owned()));
         }
-        let Some(mut out) = self.slices.split(self.records.len()) else {
+        let Some(out) = self.slices.split(records.len()) else {
             let problem = format!("more nodes than the {} that the header announces", crate::text::count(self.header.node_count));
             return Err(Self::fault(batch, problem));
         };
         let kinds = self.header.kinds.len();
-        for (out, &kind) in out.kind.iter_mut().zip(&self.records.kind) {
+        for (out, &kind) in out.kind.iter_mut().zip(&records.kind) {
             match u8::try_from(kind) {
                 Ok(number) if usize::from(number) < kinds => *out = number,
                 _ => {
@@ -97,15 +76,23 @@ impl Sink for NodeSink<'_> {
                 }
             }
         }
-        let name_max = self.records.name.iter().copied().max().unwrap_or(0);
+        let name_max = records.name.iter().copied().max().unwrap_or(0);
         if name_max > self.facts.name_max.0 {
             self.facts.name_max = (name_max, batch.offset(0));
         }
-        out.name.copy_from_slice(&self.records.name);
-        self.facts.wide_ids |= write_wide(&self.records.id, out.id_low, out.id_high);
-        self.facts.wide_sizes |= write_wide(&self.records.self_size, out.size_low, out.size_high);
-        self.facts.self_size += self.records.self_size.iter().map(|&size| u128::from(size)).sum::<u128>();
-        self.write_rest(batch, &mut out).ok_or_else(too_large)
+        out.name.copy_from_slice(&records.name);
+        self.facts.wide_ids |= write_wide(&records.id, out.id_low, out.id_high);
+        self.facts.wide_sizes |= write_wide(&records.self_size, out.size_low, out.size_high);
+        self.facts.self_size += records.self_size.iter().map(|&size| u128::from(size)).sum::<u128>();
+        out.edges.copy_from_slice(&records.edge_count);
+        // Nearly all are zero, and what is not written to takes no memory.
+        if !out.detachedness.is_empty() && records.detachedness.iter().any(|&state| state != 0) {
+            out.detachedness.copy_from_slice(&records.detachedness);
+        }
+        if !out.trace.is_empty() {
+            out.trace.copy_from_slice(&records.trace);
+        }
+        Ok(())
     }
 }
 
