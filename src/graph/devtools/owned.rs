@@ -2,7 +2,7 @@
 
 use super::detached::Detachedness;
 use super::user_roots;
-use crate::graph::{Bits, EdgeKind, Graph, NodeKind, Wide, column};
+use crate::graph::{Bits, EdgeKind, Graph, NodeKind, Wide, zeros};
 
 /// What DevTools calls an object's shallow size: its self size, and those of the backing stores that belong to nobody else.
 ///
@@ -18,8 +18,8 @@ pub fn owned_sizes(graph: &Graph, detachedness: &Detachedness) -> Wide {
     let ownable = ownable(graph, detachedness);
     let owners = owners(graph, &ownable);
     for node in (0..graph.nodes()).filter(|&node| ownable.has(node)) {
-        let owner = owners[node as usize];
-        let keeps = owner >= SHARED || owner == graph.root || graph.kind_of(owner) == NodeKind::Synthetic;
+        let Some(owner) = owner(owners[node as usize]) else { continue };
+        let keeps = owner == graph.root || graph.kind_of(owner) == NodeKind::Synthetic;
         if !keeps {
             sizes.set(owner, sizes.get(owner).saturating_add(sizes.get(node)));
             sizes.set(node, 0);
@@ -28,10 +28,15 @@ pub fn owned_sizes(graph: &Graph, detachedness: &Detachedness) -> Wide {
     sizes
 }
 
+/// No owner seen yet: what a fresh column holds. Nodes stand for themselves plus one.
+const NOBODY: u32 = 0;
 /// More than one owner.
-const SHARED: u32 = u32::MAX - 1;
-/// No owner seen yet.
-const NOBODY: u32 = u32::MAX;
+const SHARED: u32 = u32::MAX;
+
+/// The only owner, if there is just one.
+fn owner(entry: u32) -> Option<u32> {
+    (entry != SHARED).then(|| entry.checked_sub(1)).flatten()
+}
 
 /// The nodes that may have an owner.
 fn ownable(graph: &Graph, detachedness: &Detachedness) -> Bits {
@@ -47,15 +52,12 @@ fn ownable(graph: &Graph, detachedness: &Detachedness) -> Bits {
 
 /// The owner of each ownable node. Each changes at most twice: from nobody to one owner, and to several.
 fn owners(graph: &Graph, ownable: &Bits) -> Vec<u32> {
-    let mut owners = column(NOBODY, graph.kind.len());
+    let mut owners = zeros(graph.kind.len());
     let mut changed = Vec::new();
     let give = |(edge, to): (usize, u32), owner: u32, owners: &mut Vec<u32>, changed: &mut Vec<u32>| {
-        if graph.edge_kind[edge] == EdgeKind::Weak as u8 {
-            return;
-        }
         let old = owners[to as usize];
         let new = if old == NOBODY || old == owner { owner } else { SHARED };
-        if new != old {
+        if new != old && graph.edge_kind[edge] != EdgeKind::Weak as u8 {
             owners[to as usize] = new;
             changed.push(to);
         }
@@ -69,7 +71,7 @@ fn owners(graph: &Graph, ownable: &Bits) -> Vec<u32> {
         if ownable.has(node) {
             continue;
         }
-        give((edge, to), node, &mut owners, &mut changed);
+        give((edge, to), node + 1, &mut owners, &mut changed);
         while let Some(from) = changed.pop() {
             let owner = owners[from as usize];
             let edges = graph.edge_range(from).map(|edge| (edge, graph.to_node[edge]));

@@ -1,7 +1,9 @@
 //! DevTools' Statistics view: bytes by what they are for.
 
+use rayon::prelude::*;
+
 use super::detached::Detachedness;
-use crate::graph::{Bits, EdgeKind, Graph, NodeKind, Wide};
+use crate::graph::{Bits, EdgeKind, Graph, NodeKind, Wide, ordinal};
 
 /// Bytes by what they are for. Every node counts once.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,26 +31,15 @@ impl Statistics {
         self.total - self.native
     }
 
-    /// Sums up a heap by sizes from [`owned_sizes`](super::owned::owned_sizes), or any others.
+    /// Sums up a heap by sizes from [`owned_sizes`](super::owned::owned_sizes), or any others; on all threads of the current pool.
     #[must_use]
     pub fn new(graph: &Graph, detachedness: &Detachedness, sizes: &Wide) -> Self {
         let mut sums = Self { total: graph.extra_native_bytes, native: graph.extra_native_bytes, ..Self::default() };
-        let mut by_kind = [0_u64; 256];
-        for (&kind, size) in graph.kind.iter().zip(sizes.iter()) {
-            let sum = &mut by_kind[usize::from(kind)];
-            *sum = sum.saturating_add(size);
-        }
         let add = |sum: &mut u64, size: u64| *sum = sum.saturating_add(size);
-        let mut may_be_array = [false; 256];
-        for ((kind, size), may_be_array) in (0..=u8::MAX).zip(by_kind).zip(&mut may_be_array) {
+        let (by_kind, arrays) = by_kind(graph, sizes);
+        for (kind, size) in (0..=u8::MAX).zip(by_kind) {
             add(&mut sums.total, size);
-            match graph.kinds.of(kind) {
-                NodeKind::Hidden => add(&mut sums.system, size),
-                NodeKind::Native => add(&mut sums.native, size),
-                NodeKind::Code => add(&mut sums.code, size),
-                NodeKind::String | NodeKind::ConsString | NodeKind::SlicedString => add(&mut sums.strings, size),
-                _ => *may_be_array = true,
-            }
+            sums.part(graph.kinds.of(kind)).into_iter().for_each(|sum| add(sum, size));
         }
         let array_data = super::strings_named(graph, "system / JSArrayBufferData", NodeKind::Native);
         let is_array_data = |node: u32| array_data.contains(&graph.name[node as usize]) && !detachedness.renamed(node);
@@ -56,29 +47,60 @@ impl Statistics {
             let natives = (0..graph.nodes()).filter(|&node| graph.kind_of(node) == NodeKind::Native);
             natives.filter(|&node| is_array_data(node)).for_each(|node| add(&mut sums.typed_arrays, sizes.get(node)));
         }
-        let arrays = arrays(graph, &may_be_array);
         arrays.iter().for_each(|&array| add(&mut sums.js_arrays, sizes.get(array)));
         add(&mut sums.js_arrays, elements(graph, sizes, &arrays));
         sums
     }
 }
 
-/// The nodes named `Array`, of the types that may be.
-fn arrays(graph: &Graph, may_be_array: &[bool; 256]) -> Vec<u32> {
-    let mut names = Named::new(graph, "Array");
-    let mut arrays = Vec::new();
-    let mut named = [0; AT_ONCE];
-    for (first, kinds) in (0..).step_by(AT_ONCE).zip(graph.kind.chunks(AT_ONCE)) {
-        // Types follow each other without any order: a branch on them would be guessed wrong.
-        let mut count = 0;
-        for (node, &kind) in (first..).zip(kinds) {
-            named[count] = node;
-            count += usize::from(may_be_array[usize::from(kind)]);
+impl Statistics {
+    /// What all nodes of a type count as; None if that depends on their names.
+    fn part(&mut self, kind: NodeKind) -> Option<&mut u64> {
+        match kind {
+            NodeKind::Hidden => Some(&mut self.system),
+            NodeKind::Native => Some(&mut self.native),
+            NodeKind::Code => Some(&mut self.code),
+            NodeKind::String | NodeKind::ConsString | NodeKind::SlicedString => Some(&mut self.strings),
+            _ => None,
         }
-        arrays.extend(named[..count].iter().filter(|&&node| names.is(graph.name[node as usize])));
     }
-    arrays
 }
+
+/// Bytes by type, and the nodes named `Array` of the types that may be.
+fn by_kind(graph: &Graph, sizes: &Wide) -> ([u64; 256], Vec<u32>) {
+    let may_be_array: [bool; 256] = std::array::from_fn(|kind| {
+        u8::try_from(kind).is_ok_and(|kind| Statistics::default().part(graph.kinds.of(kind)).is_none())
+    });
+    // Many more pieces than threads: one that comes late, from other work, takes its part of them.
+    let piece = graph.kind.len().div_ceil(PIECES).next_multiple_of(AT_ONCE).max(AT_ONCE);
+    let count = |(number, kinds): (usize, &[u8])| {
+        let (mut by_kind, mut arrays) = ([0_u64; 256], Vec::<u32>::new());
+        let mut names = Named::new(graph, "Array");
+        let mut named = [0; AT_ONCE];
+        for (first, kinds) in (ordinal(number * piece)..).step_by(AT_ONCE).zip(kinds.chunks(AT_ONCE)) {
+            // Types follow each other without any order: a branch on them would be guessed wrong.
+            let mut count = 0;
+            for (node, &kind) in (first..).zip(kinds) {
+                let sum = &mut by_kind[usize::from(kind)];
+                *sum = sum.saturating_add(sizes.get(node));
+                named[count] = node;
+                count += usize::from(may_be_array[usize::from(kind)]);
+            }
+            arrays.extend(named[..count].iter().filter(|&&node| names.is(graph.name[node as usize])));
+        }
+        (by_kind, arrays)
+    };
+    let counted: Vec<_> = graph.kind.par_chunks(piece).enumerate().with_max_len(1).map(count).collect();
+    let mut all = ([0_u64; 256], Vec::new());
+    for (by_kind, arrays) in counted {
+        all.0.iter_mut().zip(by_kind).for_each(|(sum, size)| *sum = sum.saturating_add(size));
+        all.1.extend(arrays);
+    }
+    all
+}
+
+/// Pieces that the nodes are looked at in.
+const PIECES: usize = 16;
 
 /// Nodes whose types are looked at at once.
 const AT_ONCE: usize = 1024;
