@@ -6,6 +6,7 @@
 //! instances of a class share): a bound of what any of them can tell ends the search after the first few. Numbers rather than ordinals
 //! address all columns: what is next to each other in the walk is next to each other in memory.
 
+use super::crossing::{Crossing, Many};
 use super::essential::Rule;
 use super::{Bits, Graph, Spare, ordinal, reserved};
 use crate::source::{Ahead, prefetch};
@@ -73,12 +74,8 @@ pub struct Walked {
     parent: Vec<u32>,
     /// By number: the least number among the nodes that refer to it, as far as that is smaller than its own.
     semi: Vec<u32>,
-    /// By number: how many entries of `cross` lead to it.
-    crossing: Vec<u32>,
-    /// Targets of the edges from larger to smaller numbers, by source.
-    cross: Vec<u32>,
-    /// By number: where its entries of `cross` end.
-    cross_end: Vec<u32>,
+    /// The edges from larger to smaller numbers.
+    crossing: Crossing,
     /// Numbers up to this belong to pages.
     page_last: u32,
     /// Nodes that belong to pages, but that no essential edge from one leads to.
@@ -89,6 +86,10 @@ pub struct Walked {
 
 /// The root's number.
 const ROOT: u32 = 0;
+
+/// The first number that no node has.
+#[expect(clippy::cast_possible_truncation, reason = "below 2^31")]
+const FIRST_APART: u32 = super::NODES_MAX as u32;
 
 /// What the walk knows of a node: its number once it is reached, and until then where its edges begin.
 #[derive(Clone, Copy)]
@@ -108,7 +109,12 @@ impl State {
         Self(number | Self::REACHED)
     }
 
-    /// The number, if it has been reached.
+    /// Of a node to which so many references lead that they are kept apart: numbers from [`NODES_MAX`] on are places there.
+    fn kept_apart(place: u32) -> Self {
+        Self::reached(FIRST_APART + place)
+    }
+
+    /// The number, if it has been reached; from [`FIRST_APART`] on it stands for a place.
     #[inline]
     fn number(self) -> Option<u32> {
         (self.0 & Self::REACHED != 0).then_some(self.0 & !Self::REACHED)
@@ -151,16 +157,11 @@ impl Room {
             order: by_number(),
             parent: by_number(),
             semi: by_number(),
-            crossing: by_number(),
-            cross_end: by_number(),
-            // What is not written to takes no memory.
-            cross: Vec::with_capacity(edges),
+            crossing: Crossing::new(nodes, edges, spare, &mut ahead),
             page_last: ROOT,
             page_rest: Vec::new(),
             page_rest_set: Bits::default(),
         };
-        // All nodes but the root are reached over another edge. Half of the rest may be needed while others need much, too.
-        ahead.add(&walked.cross, edges.saturating_sub(nodes) / 2);
         Self { walked, ahead }
     }
 
@@ -192,7 +193,8 @@ impl Walked {
     /// The number of a node, if it has been reached.
     #[inline]
     fn number(&self, node: u32) -> Option<u32> {
-        State(self.state[node as usize]).number()
+        let number = State(self.state[node as usize]).number();
+        number.map(|number| number.checked_sub(FIRST_APART).map_or(number, |place| self.crossing.kept_apart(place)))
     }
 
     /// The dominator tree.
@@ -216,19 +218,21 @@ impl Walked {
 
     /// By number: the nodes, and the number of each one's dominator.
     fn semi_nca(self, spare: &mut Spare) -> (Vec<u32>, Vec<u32>) {
-        let Self { state, order, parent, mut semi, crossing, cross, cross_end, .. } = self;
-        let (sources, sources_end) = by_target(&cross, &cross_end, crossing, spare);
-        [state, cross_end].into_iter().for_each(|column| spare.put(column));
-        // What is not needed any more holds what is.
-        let mut links = cross;
-        links.resize(2 * parent.len(), 0);
+        let Self { state, order, parent, mut semi, crossing, .. } = self;
+        spare.put(state);
+        let mut sources = crossing.by_target(spare);
+        let mut links = spare.unset(2 * parent.len());
         let mut forest = Forest { links: links.as_chunks_mut().0, path: Vec::new() };
         let mut falling = Falling::default();
         for number in (1..ordinal(parent.len())).rev() {
-            let entries = sources_end[number as usize - 1] as usize..sources_end[number as usize] as usize;
-            let (sources, mut least) = (&sources[entries], semi[number as usize]);
-            if let Some(&last) = sources.last() {
-                least = forest.least_of(sources, number, (least, falling.least_up_to(last)));
+            let (few, many) = sources.of(number);
+            let mut least = semi[number as usize];
+            if let Some(last) = many.as_ref().map(|many| many.last).or(few.last().copied()) {
+                let floor = falling.least_up_to(last);
+                if let Some(many) = many {
+                    least = forest.least_of_many(&many, number, (least, floor));
+                }
+                least = forest.least_of(few, number, (least, floor));
             }
             semi[number as usize] = least;
             forest.links[number as usize] = [parent[number as usize], least];
@@ -242,31 +246,10 @@ impl Walked {
             }
             dominator[number] = by;
         }
-        [sources, sources_end, links, semi].into_iter().for_each(|column| spare.put(column));
+        sources.give(spare);
+        [links, semi].into_iter().for_each(|column| spare.put(column));
         (order, dominator)
     }
-}
-
-/// The sources of edges by target, and where those of each target end. `crossing` are the numbers of edges by target, `cross` the
-/// targets by source, which end where `cross_end` says.
-fn by_target(cross: &[u32], cross_end: &[u32], crossing: Vec<u32>, spare: &mut Spare) -> (Vec<u32>, Vec<u32>) {
-    let mut end = crossing;
-    let mut sum = 0;
-    for count in &mut end {
-        // Edge numbers fit 32 bits.
-        sum += std::mem::replace(count, sum);
-    }
-    let mut sources = spare.unset(cross.len());
-    let mut begin = 0;
-    for (source, &until) in (0..).zip(cross_end) {
-        for &target in &cross[begin..until as usize] {
-            let place = &mut end[target as usize];
-            sources[*place as usize] = source;
-            *place += 1;
-        }
-        begin = until as usize;
-    }
-    (sources, end)
 }
 
 impl Walk<'_> {
@@ -319,8 +302,7 @@ impl Walk<'_> {
         walked.order.push(node);
         walked.parent.push(from);
         walked.semi.push(from);
-        walked.crossing.push(0);
-        walked.cross_end.push(ordinal(walked.cross.len()));
+        walked.crossing.reach();
         number
     }
 
@@ -390,19 +372,33 @@ impl Walk<'_> {
                 // Nothing dominates the root, but what it leads to belongs to the page.
                 Some(ROOT) if PAGE => walked.page_rest.push(to),
                 Some(ROOT) => {}
+                Some(number) if number >= FIRST_APART => {
+                    let place = number - FIRST_APART;
+                    let number = walked.crossing.kept_apart(place);
+                    if outside && in_page(number) {
+                        continue;
+                    }
+                    // Only of the root, which may be looked at late, are there smaller numbers.
+                    if at == ROOT {
+                        walked.semi[number as usize] = ROOT;
+                    } else {
+                        walked.crossing.note_apart(at, place);
+                    }
+                }
                 Some(number) if number > at => {
                     let semi = &mut walked.semi[number as usize];
                     *semi = at.min(*semi);
                 }
                 Some(number) => {
-                    walked.crossing[number as usize] += 1;
-                    walked.cross.push(number);
+                    if let Some(place) = walked.crossing.note(at, number) {
+                        walked.state[to as usize] = State::kept_apart(place).0;
+                    }
                 }
             }
         }
         // The root, which may be looked at late, leads to no smaller number.
         if at != ROOT {
-            walked.cross_end[at as usize] = ordinal(walked.cross.len());
+            walked.crossing.end(at);
         }
     }
 
@@ -484,6 +480,21 @@ impl Forest<'_> {
             for (&[ancestor, label], &source) in known.iter().zip(sources) {
                 least = least.min(if ancestor <= above { label } else { self.least(source, above) });
             }
+        }
+        least
+    }
+
+    /// The same for many sources, as far as they are wanted.
+    #[cold]
+    fn least_of_many(&mut self, many: &Many, above: u32, (mut least, floor): (u32, u32)) -> u32 {
+        let mut backwards = many.backwards();
+        while least > floor {
+            let mut sources = [0; AT_ONCE];
+            let found = sources.iter_mut().zip(&mut backwards).map(|(place, source)| *place = source).count();
+            if found == 0 {
+                break;
+            }
+            least = self.least_of(&sources[..found], above, (least, floor));
         }
         least
     }

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use crate::error::ErrorKind;
 
 mod bits;
+mod crossing;
 pub mod devtools;
 mod dominators;
 mod essential;
@@ -399,8 +400,9 @@ pub(crate) fn ordinal(n: usize) -> u32 {
 /// Nodes whose edges a worker marks at once.
 const MARKED_AT_ONCE: usize = 1 << 16;
 
-/// Most nodes of a graph: the walk keeps one of 32 bits to itself. V8's ids, which are odd and of 32 bits, last for no more.
-pub const NODES_MAX: u64 = (1 << 31) - 2;
+/// Most nodes of a graph: the walk keeps one of 32 bits to itself, and some numbers. V8's ids, which are odd and of 32 bits, last for
+/// hardly more.
+pub const NODES_MAX: u64 = (1 << 31) - (1 << 25);
 
 /// Most edges of a graph: their numbers are of 32 bits, and two values mean something else.
 pub const EDGES_MAX: u64 = u32::MAX as u64 - 2;

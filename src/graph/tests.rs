@@ -408,6 +408,6 @@ fn what_does_not_fit_is_refused_with_a_sentence() {
     let error = check_size(1, 5_000_000_000, None).unwrap_err().to_string();
     assert_eq!(error, "5,000,000,000 edges; a graph holds at most 4,294,967,293");
     let error = check_size(3_000_000_000, 1, None).unwrap_err().to_string();
-    assert_eq!(error, "3,000,000,000 nodes; a graph holds at most 2,147,483,646");
+    assert_eq!(error, "3,000,000,000 nodes; a graph holds at most 2,113,929,216");
     assert!(matches!(check_size(u64::MAX, u64::MAX, Some(1)), Err(ErrorKind::TooLarge(_))));
 }
