@@ -8,23 +8,26 @@ use crate::source::Ahead;
 
 /// The references, while they are being noted.
 pub(super) struct Crossing {
-    /// By number: how many references to it `targets` holds, at most [`MANY`].
+    /// By number: how many references to it `by_source` holds, at most [`MANY`].
     noted: Vec<u32>,
-    /// Targets by source.
-    targets: Vec<u32>,
-    /// By number: where those of it as a source end.
-    end: Vec<u32>,
+    /// Sources, with [`SOURCE`], each before the targets of its references.
+    by_source: Vec<u32>,
+    /// The last source in it.
+    source: Option<u32>,
     many: Vec<Many>,
 }
 
-/// References to one node that `targets` holds. Further ones are kept apart: in tests also those of small graphs.
+/// Marks a source. Numbers have 31 bits.
+const SOURCE: u32 = 1 << 31;
+
+/// References to one node that are noted by source. Further ones are kept apart: in tests also those of small graphs.
 const MANY: u32 = if cfg!(test) { 2 } else { 256 };
 
 /// Further sources of one node.
 pub(super) struct Many {
     /// The node's number.
     pub(super) target: u32,
-    /// The largest, which is the last. If there is none, that of `targets`.
+    /// The largest, which is the last. If there is none, the last one noted by source.
     pub(super) last: u32,
     /// To each from the one before it: a byte, or [`FAR`] behind four bytes.
     steps: Vec<u8>,
@@ -67,17 +70,16 @@ impl Crossing {
     /// Room for those of so many nodes and edges.
     pub(super) fn new(nodes: usize, edges: usize, spare: &mut Spare, ahead: &mut Ahead) -> Self {
         // What is not written to takes no memory.
-        let targets = Vec::with_capacity(edges);
+        let by_source = Vec::with_capacity(edges);
         // All nodes but the root are reached over another edge. Of the rest most are kept apart.
-        ahead.add(&targets, edges.saturating_sub(nodes) / 8);
-        Self { noted: spare.take_ahead(nodes, ahead), targets, end: spare.take_ahead(nodes, ahead), many: Vec::new() }
+        ahead.add(&by_source, edges.saturating_sub(nodes) / 4);
+        Self { noted: spare.take_ahead(nodes, ahead), by_source, source: None, many: Vec::new() }
     }
 
     /// The walk gives out the next number.
     #[inline]
     pub(super) fn reach(&mut self) {
         self.noted.push(0);
-        self.end.push(ordinal(self.targets.len()));
     }
 
     /// Notes a reference. Its source must be the same as that of the last, or larger. Once its target has many, returns its place in
@@ -87,7 +89,11 @@ impl Crossing {
         let noted = &mut self.noted[target as usize];
         *noted += 1;
         let many = *noted == MANY;
-        self.targets.push(target);
+        if self.source != Some(source) {
+            self.source = Some(source);
+            self.by_source.push(source | SOURCE);
+        }
+        self.by_source.push(target);
         many.then(|| self.apart(source, target))
     }
 
@@ -109,32 +115,26 @@ impl Crossing {
         self.many[place as usize].target
     }
 
-    /// All that have this source have been noted.
-    #[inline]
-    pub(super) fn end(&mut self, source: u32) {
-        self.end[source as usize] = ordinal(self.targets.len());
-    }
-
     /// The references by target.
     pub(super) fn by_target(self, spare: &mut Spare) -> Sources {
-        let Self { noted, targets, end: end_of, mut many } = self;
+        let Self { noted, by_source, mut many, .. } = self;
         let mut end = noted;
         let mut sum = 0;
         for count in &mut end {
             // Edge numbers fit 32 bits.
             sum += std::mem::replace(count, sum);
         }
-        let mut sources = spare.unset(targets.len());
-        let mut begin = 0;
-        for (source, &until) in (0..).zip(&end_of) {
-            for &target in &targets[begin..until as usize] {
-                let place = &mut end[target as usize];
+        let mut sources = spare.unset(sum as usize);
+        let mut source = 0;
+        for &entry in &by_source {
+            if entry & SOURCE != 0 {
+                source = entry & !SOURCE;
+            } else {
+                let place = &mut end[entry as usize];
                 sources[*place as usize] = source;
                 *place += 1;
             }
-            begin = until as usize;
         }
-        spare.put(end_of);
         many.sort_unstable_by_key(|many| many.target);
         Sources { sources, end, many }
     }
@@ -188,7 +188,6 @@ mod tests {
                     none => *none = crossing.note(source, target),
                 }
             }
-            crossing.end(source);
         }
         let mut sources = crossing.by_target(&mut spare);
         for target in (1..count).rev() {

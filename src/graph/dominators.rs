@@ -396,10 +396,6 @@ impl Walk<'_> {
                 }
             }
         }
-        // The root, which may be looked at late, leads to no smaller number.
-        if at != ROOT {
-            walked.crossing.end(at);
-        }
     }
 
     /// The nodes without a number to which no essential edge leads.

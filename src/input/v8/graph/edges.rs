@@ -28,6 +28,8 @@ pub(super) struct EdgeRule<'c> {
     header: &'c Header,
     fields: &'c EdgeFields,
     kinds: [EdgeKind; 256],
+    /// The types' numbers are ours, as V8's are.
+    as_numbered: bool,
     ordinal: Divisor,
     marks: Option<&'c Marks>,
 }
@@ -62,8 +64,9 @@ impl<'c> EdgeRule<'c> {
         for (kind, name) in kinds.iter_mut().zip(&fields.kinds) {
             *kind = EdgeKind::named(name);
         }
+        let as_numbered = (0..).zip(kinds).take(fields.kinds.len()).all(|(number, kind)| number == kind as u8);
         let ordinal = Divisor::new(ordinal(header.layout.fields));
-        Self { header, fields, kinds, ordinal, marks: None }
+        Self { header, fields, kinds, as_numbered, ordinal, marks: None }
     }
 
     /// The rule for edges whose names are not kept.
@@ -135,17 +138,25 @@ impl<'c> EdgeSink<'c> {
         let to_max = self.records.to_node.iter().copied().max();
         let wrong = kind_max.is_some_and(|kind| usize::from(kind) >= self.rule.fields.kinds.len())
             | to_max.is_some_and(|to| u64::from(to) >= self.rule.header.node_count);
-        for (&number, out_kind) in self.records.kind.iter().zip(&mut *out.kind) {
-            *out_kind = self.rule.kinds[usize::from(number)] as u8;
+        if wrong {
+            return Err(Wrong);
+        }
+        if self.rule.as_numbered {
+            out.kind.copy_from_slice(&self.records.kind);
+        } else {
+            for (&number, out_kind) in self.records.kind.iter().zip(&mut *out.kind) {
+                *out_kind = self.rule.kinds[usize::from(number)] as u8;
+            }
         }
         out.to_node.copy_from_slice(&self.records.to_node);
-        let mut name_max = self.name_max.0;
-        for (&kind, &name) in out.kind.iter().zip(&self.records.name_or_index) {
-            let numbered = (kind == EdgeKind::Element as u8) | (kind == EdgeKind::Hidden as u8);
-            name_max = name_max.max(if numbered { 0 } else { name });
-        }
-        if name_max > self.name_max.0 {
-            self.name_max = (name_max, batch.offset(0));
+        // Indexes are rarely larger than the largest name.
+        let names = &self.records.name_or_index;
+        if names.iter().copied().max().is_some_and(|max| max > self.name_max.0) {
+            let named = out.kind.iter().zip(names).filter(|&(&kind, _)| !EdgeKind::ALL[usize::from(kind)].numbered());
+            let name_max = named.map(|(_, &name)| name).max().unwrap_or(0);
+            if name_max > self.name_max.0 {
+                self.name_max = (name_max, batch.offset(0));
+            }
         }
         match self.rule.marks {
             Some(marks) => self.note(marks, out),
@@ -154,25 +165,27 @@ impl<'c> EdgeSink<'c> {
         if batch.signed {
             self.signs(batch, out)?;
         }
-        if wrong { Err(Wrong) } else { Ok(()) }
+        Ok(())
     }
 
     /// Notes what names tell.
     fn note(&mut self, marks: &Marks, out: &mut EdgeSlices<'_>) {
         const INTERNAL: u8 = EdgeKind::Internal as u8;
         let names = &self.records.name_or_index;
-        // Few batches speak of WeakMap entries: that is found out without a branch an edge.
         let (first, last) = (*marks.range.start(), *marks.range.end());
-        let may_be = |(&kind, &name): (&u8, &u32)| (kind == INTERNAL) & (name >= first) & (name <= last);
-        if out.kind.iter().zip(names).fold(false, |any, edge| any | may_be(edge)) {
-            let edges = (out.from..).zip(out.kind.iter().zip(names));
-            let speaks = edges.filter(|&(_, edge)| may_be(edge) && marks.ephemerons.has(*edge.1));
-            self.noted.extend(speaks.map(|(edge, (_, &name))| (ordinal(edge), name)));
+        let may_be = |kind: u8, name: u32| (kind == INTERNAL) & (name >= first) & (name <= last);
+        let mut any = false;
+        // No string index is that large.
+        let elements = marks.elements.unwrap_or(u32::MAX);
+        for (kind, &name) in out.kind.iter_mut().zip(names) {
+            any |= may_be(*kind, name);
+            *kind |= if (*kind == INTERNAL) & (name == elements) { Graph::ELEMENTS } else { 0 };
         }
-        if let Some(elements) = marks.elements {
-            for (kind, &name) in out.kind.iter_mut().zip(names) {
-                *kind |= if (*kind == INTERNAL) & (name == elements) { Graph::ELEMENTS } else { 0 };
-            }
+        // Few batches speak of WeakMap entries: that is found out without a branch an edge.
+        if any {
+            let edges = (out.from..).zip(out.kind.iter().zip(names));
+            let speaks = edges.filter(|&(_, (&kind, &name))| may_be(kind, name) && marks.ephemerons.has(name));
+            self.noted.extend(speaks.map(|(edge, (_, &name))| (ordinal(edge), name)));
         }
     }
 
