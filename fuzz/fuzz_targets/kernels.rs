@@ -4,7 +4,8 @@
 use heapdiff::scan::{Divisor, EdgeLayout, Edges, Kernel, Layout, MARGIN, NumberState, Records, StringState};
 use libfuzzer_sys::fuzz_target;
 
-const LAYOUT: Layout = Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6, trace: Some(5), edge_count: Some(4) };
+const LAYOUT: Layout =
+    Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6, trace: Some(5), edge_count: Some(4) };
 
 fuzz_target!(|data: &[u8]| {
     let Some((&cut, text)) = data.split_first() else { return };

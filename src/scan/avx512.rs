@@ -46,8 +46,15 @@ impl Token {
     }
 
     pub(super) fn decode(self, text: &[u8], ends: &[u32], layout: &Layout, records: &mut Records) {
+        // Numbers of edges and trace nodes are rarely both wanted: where only one is, it is read in the same place.
+        let swap = layout.trace.is_some() && layout.edge_count.is_none();
+        let layout = if swap { Layout { edge_count: layout.trace, ..*layout } } else { *layout };
         // SAFETY: see count.
-        unsafe { decode(text, ends, layout, records) }
+        unsafe { decode(text, ends, &layout, records) }
+        if swap {
+            std::mem::swap(&mut records.trace, &mut records.edge_count);
+            records.edge_count.clear();
+        }
     }
 
     pub(super) fn edges(self, text: &[u8], ends: &[u32], layout: &EdgeLayout, edges: &mut Edges) {

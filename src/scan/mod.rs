@@ -148,9 +148,9 @@ impl Kernel {
             return;
         };
         assert!(first as usize >= MARGIN && last as usize <= text.len(), "a margin before the first number");
-        dispatch!(self, decode(text, ends, layout, records));
         records.trace.clear();
-        if let Some(trace) = layout.trace {
+        dispatch!(self, decode(text, ends, layout, records));
+        if let Some(trace) = layout.trace.filter(|_| records.trace.is_empty()) {
             records.overflow |= !dispatch!(self, column(text, ends, (layout.fields, trace), &mut records.trace));
         }
     }
