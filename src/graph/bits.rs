@@ -111,7 +111,7 @@ impl Spare {
 }
 
 /// An empty column with memory for so many values.
-fn populated(length: usize) -> Vec<u32> {
+pub(super) fn populated(length: usize) -> Vec<u32> {
     let column = Vec::with_capacity(length);
     crate::source::populate(&column);
     column

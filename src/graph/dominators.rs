@@ -133,13 +133,15 @@ struct Walk<'g> {
     walked: Walked,
     /// Nodes to go on with, and the number of the node that leads to each.
     waiting: Vec<(u32, u32)>,
-    /// See [`Rule::doubtful`].
+    /// See [`Rule::mark_doubtful`].
     doubtful: Bits,
 }
 
 /// The columns of a walk that has not begun.
 pub struct Room {
     walked: Walked,
+    waiting: Vec<(u32, u32)>,
+    doubtful: Bits,
     ahead: Ahead,
 }
 
@@ -162,7 +164,8 @@ impl Room {
             page_rest: Vec::new(),
             page_rest_set: Bits::default(),
         };
-        Self { walked, ahead }
+        // Whoever maps memory while another thread takes some waits for it: all that is large is mapped before.
+        Self { walked, waiting: Vec::with_capacity(nodes), doubtful: Bits::new(nodes), ahead }
     }
 
     /// What another thread may do to make the walk faster.
@@ -176,12 +179,11 @@ impl Walked {
     /// Walks over a graph, which needs no names if its [`pages`](super::pages) are known.
     #[must_use]
     pub fn new(graph: &Graph, pages: &[u32], room: Room) -> Self {
-        let Room { mut walked, .. } = room;
+        let Room { mut walked, waiting, mut doubtful, .. } = room;
         let nodes = walked.nodes;
         walked.state.extend(graph.first_edge.iter().take(nodes).map(|&edge| State::waiting(edge).0));
-        // Growing would move it, which other threads have to wait for.
-        let waiting = Vec::with_capacity(nodes);
-        let mut walk = Walk { graph, walked, waiting, doubtful: Rule::doubtful(graph) };
+        Rule::mark_doubtful(graph, &mut doubtful);
+        let mut walk = Walk { graph, walked, waiting, doubtful };
         if nodes > 0 {
             walk.reach(graph.root, ROOT);
             walk.page(pages);

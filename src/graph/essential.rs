@@ -44,9 +44,8 @@ impl Rule {
         (kind != WEAK) & (kind != SHORTCUT) & (kind & Graph::FROM_TABLE == 0)
     }
 
-    /// The nodes with an edge that may not count for its kind: of all others the kinds need not be looked at.
-    pub(super) fn doubtful(graph: &Graph) -> Bits {
-        let mut doubtful = Bits::new(graph.kind.len());
+    /// Adds the nodes with an edge that may not count for its kind: of all others the kinds need not be looked at.
+    pub(super) fn mark_doubtful(graph: &Graph, doubtful: &mut Bits) {
         let mut node = 0;
         for (first, kinds) in (0..).step_by(AT_ONCE).zip(graph.edge_kind.chunks(AT_ONCE)) {
             // Most hold none: that is found out without a branch an edge.
@@ -60,7 +59,6 @@ impl Rule {
                 doubtful.add(node);
             }
         }
-        doubtful
     }
 
     /// Whether an edge is not weak.

@@ -1,6 +1,7 @@
 //! Columns of 64-bit numbers that are nearly always below 2^32.
 
 use super::Spare;
+use super::bits::populated;
 
 /// A column of numbers in two halves. The upper half takes no memory as long as all numbers are below 2^32, and little if few are
 /// not: pages of it that hold only zeros are never written to.
@@ -62,6 +63,13 @@ impl Wide {
             self.high = vec![0; self.low.len()];
         }
         self.high[at] = high;
+    }
+
+    /// A copy, into memory that is taken all at once.
+    pub(super) fn copy(&self) -> Self {
+        let mut low = populated(self.low.len());
+        low.extend_from_slice(&self.low);
+        Self { low, high: self.high.clone() }
     }
 
     /// Gives the memory to others.

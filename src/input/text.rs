@@ -1,6 +1,8 @@
 //! A window over JSON text that arrives in pieces, with the positions and expectations that error messages need.
 
+use std::borrow::Cow;
 use std::io::{Read, Write};
+use std::ops::Range;
 
 use crate::error::{ErrorKind, discreet_excerpt, excerpt};
 use crate::scan::{Kernel, MARGIN};
@@ -32,8 +34,9 @@ pub(super) fn compact(head: &[u8]) -> Vec<u8> {
 
 /// Text that is read front to back.
 pub(super) struct Text<'a> {
-    input: &'a mut dyn Read,
-    buffer: Vec<u8>,
+    /// None if the buffer holds all text.
+    input: Option<&'a mut dyn Read>,
+    buffer: Cow<'a, [u8]>,
     /// Unread text begins here.
     start: usize,
     /// Offset in the input of the buffer's first byte, less `KEEP`.
@@ -48,7 +51,14 @@ impl<'a> Text<'a> {
     /// Text that begins at an offset of the whole input.
     pub(super) fn new(input: &'a mut dyn Read, offset: u64, kernel: Kernel) -> Self {
         const { assert!(KEEP >= MARGIN) };
-        Self { input, buffer: vec![b' '; KEEP], start: KEEP, base: offset, ended: false, section: "file", kernel }
+        let buffer = Cow::Owned(vec![b' '; KEEP]);
+        Self { input: Some(input), buffer, start: KEEP, base: offset, ended: false, section: "file", kernel }
+    }
+
+    /// Text that is part of a map and is read where it is; None if fewer than 64 bytes lie before it.
+    pub(super) fn mapped(map: &'a [u8], range: Range<usize>, kernel: Kernel) -> Option<Self> {
+        let buffer = Cow::Borrowed(map.get(range.start.checked_sub(KEEP)?..range.end)?);
+        Some(Self { input: None, buffer, start: KEEP, base: range.start as u64, ended: true, section: "file", kernel })
     }
 
     /// Reads past a byte order mark.
@@ -93,18 +103,17 @@ impl<'a> Text<'a> {
 
     /// Reads more text behind the unread part; false at the end. The window's positions change.
     pub(super) fn fill(&mut self) -> Result<bool, ErrorKind> {
-        if self.ended {
-            return Ok(false);
-        }
+        let Some(input) = self.input.as_mut().filter(|_| !self.ended) else { return Ok(false) };
         let drop = self.start - KEEP;
-        self.buffer.drain(..drop);
+        let buffer = self.buffer.to_mut();
+        buffer.drain(..drop);
         self.base += drop as u64;
         self.start = KEEP;
-        let old = self.buffer.len();
-        self.buffer.resize(old + BLOCK, 0);
+        let old = buffer.len();
+        buffer.resize(old + BLOCK, 0);
         let mut filled = old;
-        while filled < self.buffer.len() {
-            match self.input.read(&mut self.buffer[filled..]) {
+        while filled < buffer.len() {
+            match input.read(&mut buffer[filled..]) {
                 Ok(0) => {
                     self.ended = true;
                     break;
@@ -113,7 +122,7 @@ impl<'a> Text<'a> {
                 Err(e) => return Err(crate::source::read_error(e)),
             }
         }
-        self.buffer.truncate(filled);
+        buffer.truncate(filled);
         Ok(filled > old)
     }
 

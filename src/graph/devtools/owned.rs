@@ -11,7 +11,7 @@ use crate::graph::{Bits, EdgeKind, Graph, NodeKind, Wide, zeros};
 /// object or context below its root nothing is given away, which is the rule of DevTools, too.
 #[must_use]
 pub fn owned_sizes(graph: &Graph, detachedness: &Detachedness) -> Wide {
-    let mut sizes = graph.self_size.clone();
+    let mut sizes = graph.self_size.copy();
     if user_roots(graph).is_empty() {
         return sizes;
     }

@@ -83,8 +83,7 @@ fn sections(
     let edges_end = read.end;
     let noted = read.sinks.into_iter().flat_map(|sink| sink.noted).collect();
 
-    let between = map.get(edges_end + 1..strings_start)?;
-    let (locations, traces) = walk(between, &header, want, kernel)?;
+    let (locations, traces) = walk(Text::mapped(map, edges_end + 1..strings_start, kernel)?, &header, want)?;
     if !closes(&map[strings_end + 1..]) {
         return None;
     }
@@ -125,8 +124,7 @@ fn edges_start(map: &[u8], nodes_end: usize, kernel: Kernel) -> Option<usize> {
 }
 
 /// Walks through the sections between edges and strings. Returns the locations, and what is said of allocation stacks.
-fn walk(mut between: &[u8], header: &Header, want: GraphWant, kernel: Kernel) -> Option<(Locations, Traces)> {
-    let mut text = Text::new(&mut between, 0, kernel);
+fn walk(mut text: Text<'_>, header: &Header, want: GraphWant) -> Option<(Locations, Traces)> {
     let mut seen: Vec<Vec<u8>> = [&b"snapshot"[..], b"nodes", b"edges"].map(<[u8]>::to_vec).into();
     let (mut locations, mut stacks) = (Locations::default(), Traces::default());
     loop {
