@@ -380,7 +380,7 @@ impl Walk<'_> {
                     if outside && in_page(number) {
                         continue;
                     }
-                    // Only of the root, which may be looked at late, are there smaller numbers.
+                    // Only the root, which may be looked at late, has a smaller number.
                     if at == ROOT {
                         walked.semi[number as usize] = ROOT;
                     } else {

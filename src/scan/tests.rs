@@ -5,6 +5,9 @@ use super::*;
 const LAYOUT: Layout =
     Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6, trace: None, edge_count: None };
 
+/// Places among seventeen records, which are more than are ever decoded at once. Miri takes a minute for all.
+const PLACES: &[usize] = if cfg!(miri) { &[0, 7, 16] } else { &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16] };
+
 /// Text that looks like an integer array, with mistakes.
 fn number_text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
@@ -169,10 +172,9 @@ fn edges_that_do_not_fit_are_reported() {
         ("256,2,7", true),
         ("255,4294967295,7", false),
     ] {
-        // Enough for all that is decoded at once, in each place of it.
-        for place in 0..17 {
+        for place in PLACES {
             let mut edges = ["1,2,7"; 17];
-            edges[place] = edge;
+            edges[*place] = edge;
             let text = format!("{}{}]", " ".repeat(MARGIN), edges.join(","));
             let (ends, _, _) = naive::ends(&text.as_bytes()[MARGIN..]);
             let ends: Vec<u32> = ends.iter().map(|e| e + 16).collect();
@@ -193,8 +195,8 @@ fn edges_that_do_not_fit_are_reported() {
 fn quotients_are_exact_for_multiples_and_for_nothing_else() {
     for divisor in 1..=16 {
         let divide = Divisor::new(divisor);
-        let ends = [0, 1 << 32, u64::from(divisor) << 32, u64::MAX - 500]
-            .map(|end: u64| end.saturating_sub(500)..=end.saturating_add(500));
+        let ends =
+            [0, 1 << 32, u64::from(divisor) << 32, u64::MAX - 50].map(|end: u64| end.saturating_sub(50)..=end.saturating_add(50));
         for number in ends.into_iter().flatten() {
             let expected = u32::try_from(number / u64::from(divisor)).ok().filter(|_| number % u64::from(divisor) == 0);
             assert_eq!(divide.exact(number), expected, "{number} / {divisor}");
@@ -215,9 +217,9 @@ fn numbers_that_do_not_fit_are_reported() {
         ("4294967295,4294967295,18446744073709551615,18446744073709551615,4294967295,4294967295,18446744073709551615", false),
     ] {
         let layout = Layout { trace: Some(5), edge_count: Some(4), ..LAYOUT };
-        for place in 0..17 {
+        for place in PLACES {
             let mut rows = ["1,2,3,4,5,6,0"; 17];
-            rows[place] = record;
+            rows[*place] = record;
             let text = format!("{}{}]", " ".repeat(MARGIN), rows.join(","));
             let (ends, _, _) = naive::ends(&text.as_bytes()[MARGIN..]);
             let ends: Vec<u32> = ends.iter().map(|e| e + 16).collect();
