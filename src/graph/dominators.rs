@@ -109,7 +109,7 @@ impl State {
         Self(number | Self::REACHED)
     }
 
-    /// Of a node to which so many references lead that they are kept apart: numbers from [`NODES_MAX`] on are places there.
+    /// Of a node to which so many references lead that they are kept apart: numbers from [`FIRST_APART`] on are places there.
     fn kept_apart(place: u32) -> Self {
         Self::reached(FIRST_APART + place)
     }

@@ -409,8 +409,9 @@ pub const EDGES_MAX: u64 = u32::MAX as u64 - 2;
 
 /// Bytes that a graph of so many nodes and edges takes at most, with what is computed of it.
 ///
-/// Most during the walk that dominators are computed of. A node: type, first edge, name, id and size (17), and six columns of the walk
-/// (24). An edge: type and target (5), and an entry of a list while it waits to be followed (8) or where it leads back (4).
+/// Most during the walk that dominators are computed of. A node: type, first edge, name, id and size (17), five columns of the walk
+/// (20), and the owners that statistics ask for beside it (4). An edge: type and target (5), and an entry of a list while it waits to be
+/// followed or, with its source, where it leads back (8).
 #[must_use]
 pub fn memory_needed(nodes: u64, edges: u64) -> u64 {
     nodes.saturating_mul(41).saturating_add(edges.saturating_mul(13)).saturating_add(16 << 20)

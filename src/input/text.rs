@@ -34,14 +34,13 @@ pub(super) fn compact(head: &[u8]) -> Vec<u8> {
 
 /// Text that is read front to back.
 pub(super) struct Text<'a> {
-    /// None if the buffer holds all text.
+    /// None once the buffer holds all that is left.
     input: Option<&'a mut dyn Read>,
     buffer: Cow<'a, [u8]>,
     /// Unread text begins here.
     start: usize,
     /// Offset in the input of the buffer's first byte, less `KEEP`.
     base: u64,
-    ended: bool,
     /// What the text is part of, for messages.
     pub(super) section: &'static str,
     pub(super) kernel: Kernel,
@@ -52,13 +51,13 @@ impl<'a> Text<'a> {
     pub(super) fn new(input: &'a mut dyn Read, offset: u64, kernel: Kernel) -> Self {
         const { assert!(KEEP >= MARGIN) };
         let buffer = Cow::Owned(vec![b' '; KEEP]);
-        Self { input: Some(input), buffer, start: KEEP, base: offset, ended: false, section: "file", kernel }
+        Self { input: Some(input), buffer, start: KEEP, base: offset, section: "file", kernel }
     }
 
     /// Text that is part of a map and is read where it is; None if fewer than 64 bytes lie before it.
     pub(super) fn mapped(map: &'a [u8], range: Range<usize>, kernel: Kernel) -> Option<Self> {
         let buffer = Cow::Borrowed(map.get(range.start.checked_sub(KEEP)?..range.end)?);
-        Some(Self { input: None, buffer, start: KEEP, base: range.start as u64, ended: true, section: "file", kernel })
+        Some(Self { input: None, buffer, start: KEEP, base: range.start as u64, section: "file", kernel })
     }
 
     /// Reads past a byte order mark.
@@ -103,7 +102,7 @@ impl<'a> Text<'a> {
 
     /// Reads more text behind the unread part; false at the end. The window's positions change.
     pub(super) fn fill(&mut self) -> Result<bool, ErrorKind> {
-        let Some(input) = self.input.as_mut().filter(|_| !self.ended) else { return Ok(false) };
+        let Some(input) = &mut self.input else { return Ok(false) };
         let drop = self.start - KEEP;
         let buffer = self.buffer.to_mut();
         buffer.drain(..drop);
@@ -115,7 +114,7 @@ impl<'a> Text<'a> {
         while filled < buffer.len() {
             match input.read(&mut buffer[filled..]) {
                 Ok(0) => {
-                    self.ended = true;
+                    self.input = None;
                     break;
                 }
                 Ok(n) => filled += n,

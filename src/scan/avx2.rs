@@ -161,19 +161,13 @@ unsafe fn four_numbers(lanes: __m256i) -> (u64, u64, u32) {
 unsafe fn decode(text: &[u8], ends: &[u32], layout: &Layout, records: &mut Records) {
     assert!(within(text, ends), "ends within the text");
     // The layouts V8 writes, as constants.
-    match *layout {
-        Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6, edge_count, .. } => {
-            let layout = Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6, trace: None, edge_count };
-            // SAFETY: AVX2 is present and all ends are in range, here and below.
-            unsafe { decode_layout(text, ends, layout, records) }
+    // SAFETY: AVX2 is present and all ends are in range.
+    unsafe {
+        match layout.v8_fields() {
+            Some(7) => decode_layout(text, ends, layout.of_v8(7), records),
+            Some(6) => decode_layout(text, ends, layout.of_v8(6), records),
+            _ => decode_layout(text, ends, *layout, records),
         }
-        Layout { fields: 6, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 5, edge_count, .. } => {
-            let layout = Layout { fields: 6, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 5, trace: None, edge_count };
-            // SAFETY: see above.
-            unsafe { decode_layout(text, ends, layout, records) }
-        }
-        // SAFETY: see above.
-        other => unsafe { decode_layout(text, ends, other, records) },
     }
 }
 
@@ -269,11 +263,11 @@ unsafe fn edges_of_layout(text: &[u8], ends: &[u32], layout: EdgeLayout, edges: 
         // A lane of eight digits may hold the end of a longer number.
         let is_short = |other: u8, before: u8| (other != 0) | !before.is_ascii_digit();
         let targets_are_short = is_short(target_0, before[0]) & is_short(target_1, before[1]);
-        let one_digit = |[_, _, tens, _]: [u8; 4]| !tens.is_ascii_digit();
-        let others_are_short = (name_0 != 0) & (name_1 != 0) & one_digit(kind_bytes[0]) & one_digit(kind_bytes[1]);
+        let short_kinds = kind_bytes.map(|[_, _, tens, ones]| one_digit([tens, ones]));
+        let others_are_short = (name_0 != 0) & (name_1 != 0) & short_kinds[0].is_some() & short_kinds[1].is_some();
         let mut to = [first >> 32, second >> 32];
         if others_are_short && (targets_are_short || add_fronts(text, target_ends, &mut to)) {
-            kinds.copy_from_slice(&kind_bytes.map(|[_, _, _, ones]| ones.wrapping_sub(b'0')));
+            kinds.copy_from_slice(&short_kinds.map(Option::unwrap_or_default));
             #[expect(clippy::cast_possible_truncation, reason = "the low halves are meant")]
             names.copy_from_slice(&[first as u32, second as u32]);
             let to = to.map(|to| ordinal.exact(to));

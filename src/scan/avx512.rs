@@ -1,4 +1,4 @@
-//! Kernels with AVX-512, chosen at run time: 64 bytes are one register, and comparing gives masks. Records are decoded as with AVX2.
+//! Kernels with AVX-512, chosen at run time: 64 bytes are one register, and comparing gives masks. Records are decoded by `records`.
 #![allow(unsafe_code, reason = "AVX-512 intrinsics behind a token that proves AVX-512 is there")]
 
 use core::arch::x86_64::{
@@ -81,13 +81,9 @@ fn decode(text: &[u8], ends: &[u32], layout: &Layout, records: &mut Records) {
     // The layouts V8 writes have functions of their own.
     // SAFETY: all ends are in range.
     unsafe {
-        match *layout {
-            Layout { fields: 7, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 6, .. } => {
-                records::decode::<7>(text, ends, layout, records);
-            }
-            Layout { fields: 6, kind: 0, name: 1, id: 2, self_size: 3, detachedness: 5, .. } => {
-                records::decode::<6>(text, ends, layout, records);
-            }
+        match layout.v8_fields() {
+            Some(7) => records::decode::<7>(text, ends, layout, records),
+            Some(6) => records::decode::<6>(text, ends, layout, records),
             _ => records::decode::<0>(text, ends, layout, records),
         }
     }

@@ -202,6 +202,17 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// The same with the positions of V8 in records of so many fields: the first ones, and the detachedness last.
+    #[inline(always)]
+    pub(super) fn of_v8(&self, fields: usize) -> Self {
+        Self { fields, kind: 0, name: 1, id: 2, self_size: 3, detachedness: fields - 1, ..*self }
+    }
+
+    /// The number of fields, if they stand where V8 writes them.
+    pub(super) fn v8_fields(&self) -> Option<usize> {
+        (self.fields > 0 && *self == self.of_v8(self.fields)).then_some(self.fields)
+    }
+
     /// The positions that decoding reads.
     #[must_use]
     pub fn positions(&self) -> [usize; 7] {

@@ -105,7 +105,7 @@ fn between<'t>(
 ) -> Option<Cow<'t, Traces>> {
     let skipped = strings_start.checked_sub(nodes_end)?;
     if skipped <= WALKED_MAX {
-        let traces = walk(&map[nodes_end + 1..strings_start], header, kernel)?;
+        let traces = walk(Text::mapped(map, nodes_end + 1..strings_start, kernel)?, header)?;
         return known.is_none_or(|known| known.traces.says_the_same(&traces)).then_some(Cow::Owned(traces));
     }
     if header.trace_fields.is_none() {
@@ -130,8 +130,8 @@ struct Traced {
 fn traced(before_strings: &[u8], from: usize, header: &Header, kernel: Kernel) -> Option<Traced> {
     let fields = header.trace_fields.as_ref()?;
     let comma = comma_before_traces(before_strings, from)?;
-    let (traces, walked) = walk_traces(&before_strings[comma..], fields, kernel)?;
-    Some(Traced { comma, traces, walked })
+    let (traces, end) = walk_traces(Text::mapped(before_strings, comma..before_strings.len(), kernel)?, fields)?;
+    Some(Traced { comma, traces, walked: end - comma })
 }
 
 /// Position of the comma before the sections of allocation stacks, searched from the end: few sections follow them, all of
@@ -145,8 +145,7 @@ fn comma_before_traces(map: &[u8], from: usize) -> Option<usize> {
 
 /// Whether text up to that of the strings is a sequence of sections, each once, and what it says about allocation stacks if that is
 /// wanted.
-fn walk(mut between: &[u8], header: &Header, kernel: Kernel) -> Option<Traces> {
-    let mut text = Text::new(&mut between, 0, kernel);
+fn walk(mut text: Text<'_>, header: &Header) -> Option<Traces> {
     let mut seen: Vec<Vec<u8>> = [&b"snapshot"[..], b"nodes"].map(<[u8]>::to_vec).to_vec();
     let mut traces = Traces::default();
     loop {
@@ -168,9 +167,8 @@ fn walk(mut between: &[u8], header: &Header, kernel: Kernel) -> Option<Traces> {
     }
 }
 
-/// The sections of allocation stacks at the beginning of some text, in V8's order, and their length.
-fn walk_traces(mut text: &[u8], fields: &TraceFields, kernel: Kernel) -> Option<(Traces, usize)> {
-    let mut text = Text::new(&mut text, 0, kernel);
+/// The sections of allocation stacks at the beginning of some text, in V8's order, and where they end.
+fn walk_traces(mut text: Text<'_>, fields: &TraceFields) -> Option<(Traces, usize)> {
     let mut traces = Traces::default();
     for section in traces::SECTIONS {
         if next_key(&mut text)? != section.as_bytes() {

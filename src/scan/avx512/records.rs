@@ -217,10 +217,7 @@ static SIZES_COUNTS: [u32; 16] = [2, 6, 10, 14, 18, 22, 26, 30, 3, 7, 11, 15, 19
 #[target_feature(enable = "avx512f,avx512bw,avx512cd")]
 #[inline]
 pub(super) unsafe fn decode<const FIELDS: usize>(text: &[u8], ends: &[u32], layout: &Layout, records: &mut Records) {
-    let layout = match FIELDS {
-        0 => *layout,
-        _ => Layout { fields: FIELDS, kind: 0, name: 1, id: 2, self_size: 3, detachedness: FIELDS - 1, ..*layout },
-    };
+    let layout = if FIELDS == 0 { *layout } else { layout.of_v8(FIELDS) };
     let fields = layout.fields;
     let number = ends.len() / fields;
     let mut columns = records.columns(number, &layout);
