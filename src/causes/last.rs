@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use rayon::prelude::*;
+
 use super::merge::{Merged, MergedNode};
 use super::places::{Growing, Joined, NONE, is_text};
 use crate::graph::paths::{
-    BOOKKEEPING_COST, CLASS_COST, Label, LabelKind, Paths, ROOT, Reference, Vocabulary, is_part, references,
+    BOOKKEEPING_COST, CLASS_COST, Label, LabelKind, Paths, ROOT, Reference, Strong, Vocabulary, is_part, references,
 };
-use crate::graph::{Bits, Detachedness, Graph, NodeKind};
+use crate::graph::{Bits, Detachedness, Graph, NodeKind, column};
 
 /// The last snapshot, with the merged node of each object.
 pub(crate) struct Last<'g> {
@@ -56,29 +58,31 @@ impl Last<'_> {
             grows && (!is_text(merged, node, vocabulary) || is_in_string_table(merged, node, vocabulary))
         };
         let telling: Vec<bool> = (0..).take(merged.nodes.len()).map(tells).collect();
-        let grows = |object: u32| match node[object as usize] {
-            NONE => false,
-            node => telling[node as usize],
+        let grows = Bits::of(node.len(), |object| {
+            let node = node[object as usize];
+            node != NONE && telling[node as usize]
+        });
+        let place = |object: u32| growing.place[node[object as usize] as usize];
+        let is_told = |from: u32, to: u32| {
+            let is_source = grows.has(to) && node[from as usize] != NONE && graph.kind_of(from) != NodeKind::Code;
+            is_source && place(from) != place(to)
         };
-        references(graph, self.detachedness, vocabulary, &mut self.paths, grows, |reference: Reference| {
+        references(graph, self.detachedness, vocabulary, &mut self.paths, is_told, |reference: Reference| {
             let (from, to) = (node[reference.from as usize], node[reference.to as usize]);
-            if from == NONE || graph.kind_of(reference.from) == NodeKind::Code {
-                return;
-            }
-            let (source, target) = (growing.place[from as usize], growing.place[to as usize]);
             let bookkeeping = reference.cost == BOOKKEEPING_COST;
-            if source == NONE {
-                if bookkeeping || reference.cost < CLASS_COST {
+            match place(reference.from) {
+                NONE if bookkeeping || reference.cost < CLASS_COST => {
                     let holder = if reference.label.kind() == LabelKind::Index { whole[from as usize] } else { from };
                     incoming.outside.push(((holder, reference.label.to_bits(), to), bookkeeping, reference.to));
                 }
-            } else if source != target && reference.cost < CLASS_COST {
-                incoming.between.push((to, source, reference.to));
+                NONE => {}
+                source if reference.cost < CLASS_COST => incoming.between.push((to, source, reference.to)),
+                _ => {}
             }
         });
-        incoming.between.sort_unstable();
+        incoming.between.par_sort_unstable();
         incoming.between.dedup();
-        incoming.outside.sort_unstable();
+        incoming.outside.par_sort_unstable();
         incoming.outside.dedup();
         incoming
     }
@@ -102,29 +106,27 @@ impl Last<'_> {
                 is_member.add(object);
             }
         }
-        let strong = Strong::new(graph, self.detachedness, vocabulary, &mut self.paths);
+        let mut strong = Strong::new(graph, self.detachedness, vocabulary, std::mem::take(&mut self.paths));
         // What the roots reach without any cause.
         let mut base = Bits::new(graph.kind.len());
-        strong.spread(vec![graph.root], |object| !is_member.has(object) && base.add(object));
-        let mut of: Vec<u64> = vec![0; graph.kind.len()];
-        let mut reached = Vec::new();
+        base.add(graph.root);
+        let is_base = |base: &Bits, object: u32| !is_member.has(object) && !base.has(object);
+        strong.spread(vec![graph.root], &mut base, is_base, |base, object| _ = base.add(object));
+        // By object: a bit for each cause that reaches it, if nothing else does.
+        let mut causes_of: Vec<u64> = column(0, graph.kind.len());
         for (at, members) in members.into_iter().enumerate() {
-            let bit = 1_u64 << at;
-            let mut enter = |object: u32| {
-                let mask = &mut of[object as usize];
-                let new = *mask & bit == 0 && !base.has(object);
-                if new && *mask == 0 {
-                    reached.push(object);
-                }
-                *mask |= if new { bit } else { 0 };
-                new
-            };
-            let start: Vec<u32> = members.into_iter().filter(|&object| enter(object)).collect();
-            strong.spread(start, enter);
+            let mut own = Bits::new(graph.kind.len());
+            let start: Vec<u32> = members.into_iter().filter(|&object| !base.has(object) && own.add(object)).collect();
+            start.iter().for_each(|&object| causes_of[object as usize] |= 1 << at);
+            let is_new = |(own, _): &(Bits, _), object: u32| !own.has(object) && !base.has(object);
+            strong.spread(start, &mut (own, &mut causes_of), is_new, |(own, causes_of), object| {
+                own.add(object);
+                causes_of[object as usize] |= 1 << at;
+            });
         }
         let mut shares: Vec<Share> = vec![Share::default(); causes.len()];
-        for object in reached {
-            let (mask, size) = (of[object as usize], graph.self_size.get(object));
+        for (object, &mask) in (0..).zip(&causes_of).filter(|(_, mask)| **mask != 0) {
+            let size = graph.self_size.get(object);
             if mask.is_power_of_two() {
                 shares[mask.trailing_zeros() as usize].exclusive += size;
                 continue;
@@ -150,45 +152,6 @@ pub(crate) struct Share {
     pub(crate) exclusive: u64,
     /// Its part of what several do.
     pub(crate) shared: u64,
-}
-
-/// References that hold, without tables of strings and bookkeeping.
-struct Strong<'g> {
-    graph: &'g Graph,
-    /// By edge.
-    holds: Bits,
-}
-
-impl<'g> Strong<'g> {
-    fn new(graph: &'g Graph, detachedness: &Detachedness, vocabulary: &mut Vocabulary, paths: &mut Paths) -> Self {
-        let mut holds = Bits::new(graph.to_node.len());
-        references(
-            graph,
-            detachedness,
-            vocabulary,
-            paths,
-            |_| true,
-            |reference| {
-                if reference.cost != BOOKKEEPING_COST && !reference.is_of_string_table {
-                    holds.add(reference.number);
-                }
-            },
-        );
-        Self { graph, holds }
-    }
-
-    /// Goes on from objects to all that `enter` says yes to.
-    fn spread(&self, start: Vec<u32>, mut enter: impl FnMut(u32) -> bool) {
-        let mut waiting = start;
-        while let Some(object) = waiting.pop() {
-            for edge in self.graph.edge_range(object) {
-                let to = self.graph.to_node[edge];
-                if self.holds.has(crate::graph::ordinal(edge)) && enter(to) {
-                    waiting.push(to);
-                }
-            }
-        }
-    }
 }
 
 impl Incoming {

@@ -29,6 +29,8 @@ use places::{Growing, Joined, NONE};
 /// The path tree of a snapshot with what it holds.
 #[derive(Debug)]
 pub struct Census {
+    /// What the path nodes' words are.
+    vocabulary: Vocabulary,
     nodes: Vec<PathNode>,
     count: Vec<u64>,
     size: Vec<u64>,
@@ -42,27 +44,40 @@ pub type GroupNumbers<'s> = HashMap<(&'s str, &'s str), u32>;
 /// The kind that stands for all types where the class tells by itself.
 pub const ANY_TYPE: &str = "type";
 
+/// A snapshot in which the path of every object has been found.
+#[derive(Debug)]
+pub struct Searched {
+    /// What its path tree holds.
+    pub census: Census,
+    detachedness: Detachedness,
+    paths: Paths,
+}
+
+impl Searched {
+    /// Finds the path of every object.
+    #[must_use]
+    pub fn new(graph: &Graph, groups: &GroupNumbers<'_>) -> Self {
+        let detachedness = Detachedness::new(graph);
+        let mut vocabulary = Vocabulary::default();
+        let paths = search(graph, &detachedness, &mut vocabulary);
+        Self { census: census(graph, &paths, vocabulary, groups), detachedness, paths }
+    }
+}
+
 /// Counts the objects of every path node.
-#[must_use]
-pub fn census(
-    graph: &Graph,
-    detachedness: &Detachedness,
-    vocabulary: &mut Vocabulary,
-    groups: &GroupNumbers<'_>,
-) -> (Census, Paths) {
-    let paths = search(graph, detachedness, vocabulary);
-    let piece = paths.path.len().div_ceil(rayon::current_num_threads()).max(1);
-    let of_piece = |(number, paths_of): (usize, &[u32])| {
-        let from = ordinal(number * piece);
-        Counted::of(graph, (from..).zip(paths_of.iter().copied()), paths.tree.nodes.len(), groups)
+fn census(graph: &Graph, paths: &Paths, vocabulary: Vocabulary, groups: &GroupNumbers<'_>) -> Census {
+    let piece = graph.kind.len().div_ceil(rayon::current_num_threads()).max(1);
+    let of_piece = |from: usize| {
+        let objects = ordinal(from)..ordinal(graph.kind.len().min(from + piece));
+        Counted::of(graph, objects.map(|object| (object, paths.path(object))), paths.tree.nodes.len(), groups)
     };
-    let pieces: Vec<Counted> = paths.path.par_chunks(piece).enumerate().map(of_piece).collect();
+    let pieces: Vec<Counted> = (0..graph.kind.len()).into_par_iter().step_by(piece).map(of_piece).collect();
     let mut sum = Counted::none(paths.tree.nodes.len());
     pieces.into_iter().for_each(|piece| sum.add(piece));
     let Counted { count, size, of_groups } = sum;
     let mut groups: Vec<(u32, u32, u64)> = of_groups.into_iter().map(|((path, group), count)| (path, group, count)).collect();
     groups.sort_unstable();
-    (Census { nodes: paths.tree.nodes.clone(), count, size, groups }, paths)
+    Census { vocabulary, nodes: paths.tree.nodes.clone(), count, size, groups }
 }
 
 /// Objects counted by path node.
@@ -81,25 +96,29 @@ impl Counted {
     /// Counts objects with their path nodes.
     fn of(graph: &Graph, objects: impl Iterator<Item = (u32, u32)>, paths: usize, groups: &GroupNumbers<'_>) -> Self {
         let mut counted = Self::none(paths);
-        let mut names: HashMap<(u8, u32, bool), Option<u32>, Mixed> = HashMap::default();
-        let folded: Vec<bool> = (0..=u8::MAX).map(|kind| Runtime::V8.is_folded(graph.kinds.name(kind))).collect();
+        let number = |kind: &str, name: &str| groups.get(&(kind, name)).copied();
+        // By type, where all its objects are one group.
+        let of_kind = |kind| Some(graph.kinds.name(kind)).filter(|kind| Runtime::V8.is_folded(kind)).map(|kind| number(kind, ""));
+        let of_kind: Vec<Option<Option<u32>>> = (0..=u8::MAX).map(of_kind).collect();
+        // By type, name and detachedness.
+        let mut of_name: HashMap<u64, Option<u32>, Mixed> = HashMap::default();
         for (node, path) in objects.filter(|(_, path)| *path != NO_PATH) {
             counted.count[path as usize] += 1;
             counted.size[path as usize] += graph.self_size.get(node);
             let kind = graph.kind[node as usize];
-            let folded = folded[usize::from(kind)];
-            let detached = graph.detachedness.get(node as usize) == Some(&2);
-            let class = graph.class.get(node as usize).copied();
-            let key = (kind, if folded { 0 } else { class.unwrap_or(graph.name[node as usize]) }, detached);
-            let group = *names.entry(key).or_insert_with(|| {
-                let word = graph.kinds.name(kind);
-                let name = match word {
-                    _ if folded => String::new(),
-                    _ if class.is_some() => graph.strings.get(key.1).into_owned(),
-                    "native" => native_name(&graph.name_of(node), detached),
-                    _ => graph.name_of(node).into_owned(),
-                };
-                groups.get(&(if class.is_some() { ANY_TYPE } else { word }, name.as_str())).copied()
+            let group = of_kind[usize::from(kind)].unwrap_or_else(|| {
+                let detached = Detachedness::recorded(graph, node);
+                let class = graph.class.get(node as usize).copied();
+                let name = class.unwrap_or(graph.name[node as usize]);
+                let key = u64::from(name) | u64::from(kind) << 32 | u64::from(detached) << 40;
+                *of_name.entry(key).or_insert_with(|| {
+                    let text = graph.strings.get(name);
+                    match graph.kinds.name(kind) {
+                        _ if class.is_some() => number(ANY_TYPE, &text),
+                        "native" => number("native", &native_name(&text, detached)),
+                        kind => number(kind, &text),
+                    }
+                })
             });
             if let Some(group) = group {
                 *counted.of_groups.entry((path, group)).or_default() += 1;
@@ -147,21 +166,26 @@ pub struct Cause {
 }
 
 impl Causes {
-    /// Finds the causes of the growth of a series. `censuses` are those of all snapshots in order, `paths` the paths of the last.
+    /// Finds the causes of the growth of a series. `censuses` are those of all snapshots in order but the last.
     #[must_use]
     pub fn new(
-        censuses: &[Census],
-        (graph, detachedness, paths): (&Graph, &Detachedness, Paths),
-        mut vocabulary: Vocabulary,
+        mut censuses: Vec<Census>,
+        (graph, last): (&Graph, Searched),
         (rule, chances): (&Rule, usize),
         groups: usize,
     ) -> Self {
-        let mut merged = Merged::new(censuses, &vocabulary);
+        let Searched { mut census, detachedness, paths } = last;
+        let mut vocabulary = std::mem::take(&mut census.vocabulary);
+        for census in &mut censuses {
+            vocabulary.adopt(&mut census.nodes, &census.vocabulary);
+        }
+        censuses.push(census);
+        let mut merged = Merged::new(&censuses, &vocabulary);
         let alias = flips::undo(&mut merged, &vocabulary);
         let growing = Growing::new(&merged, rule, chances);
         let merged_node = |path: u32| if path == NO_PATH { NONE } else { alias[merged.of_last[path as usize] as usize] };
-        let node: Vec<u32> = paths.path.iter().map(|&path| merged_node(path)).collect();
-        let mut last = Last { graph, detachedness, paths, node };
+        let node: Vec<u32> = (0..paths.objects()).into_par_iter().map(|object| merged_node(paths.path(object))).collect();
+        let mut last = Last { graph, detachedness: &detachedness, paths, node };
         let incoming = last.incoming(&merged, &growing, &mut vocabulary);
         let mut joined = Joined::new(&growing.places);
         places::join_alike(&merged, &growing, &mut joined, &vocabulary);

@@ -47,18 +47,11 @@ impl Program {
 
 /// The causes of the growth of a program, by what it holds at each snapshot.
 fn causes_of(snapshots: usize, program: impl Fn(usize) -> Program) -> Causes {
-    let mut vocabulary = Vocabulary::default();
     let groups: GroupNumbers<'_> = HashMap::from([(("object", "Client"), 0), (("object", "Buffer"), 1)]);
-    let mut censuses = Vec::new();
-    for at in 0..snapshots - 1 {
-        let graph = program(at).graph();
-        censuses.push(census(&graph, &Detachedness::new(&graph), &mut vocabulary, &groups).0);
-    }
+    let censuses = (0..snapshots - 1).map(|at| Searched::new(&program(at).graph(), &groups).census).collect();
     let graph = program(snapshots - 1).graph();
-    let detachedness = Detachedness::new(&graph);
-    let (last, paths) = census(&graph, &detachedness, &mut vocabulary, &groups);
-    censuses.push(last);
-    Causes::new(&censuses, (&graph, &detachedness, paths), vocabulary, (&Rule::new(snapshots), 0), 2)
+    let last = Searched::new(&graph, &groups);
+    Causes::new(censuses, (&graph, last), (&Rule::new(snapshots), 0), 2)
 }
 
 /// What a cause says: kinds and paths.

@@ -10,7 +10,6 @@ use super::progress::Watcher;
 use super::{Failure, config, exit};
 use crate::alive::{Options, Wanted, alive, origin, persists};
 use crate::analysis;
-use crate::error::ErrorKind;
 use crate::graph::{Detachedness, Graph, GraphWant};
 use crate::grouping::Level;
 use crate::heap::HeapWant;
@@ -137,18 +136,18 @@ fn of_graph<T>(input: &Input, limits: Limits, progress: &Watcher, compute: impl 
     Opened::read(input, limits, progress)?.compute(compute)
 }
 
-/// A snapshot that has been read as a graph, or could not be.
+/// A snapshot that has been read as a graph.
 pub(super) struct Opened<'i> {
     path: &'i str,
     source: Source,
-    graph: Result<Graph, ErrorKind>,
+    graph: Graph,
 }
 
 impl<'i> Opened<'i> {
     /// Reads an input.
     ///
     /// # Errors
-    /// If it cannot be opened.
+    /// If it cannot be read, is refused, or changes meanwhile.
     pub(super) fn read(input: &'i Input, limits: Limits, progress: &Watcher) -> Result<Self, Failure> {
         let path = input.path.as_str();
         let mut source = load::open(path, limits.input)?;
@@ -161,19 +160,21 @@ impl<'i> Opened<'i> {
             let heap = HeapWant { whole: true, memory_max: limits.memory, ..HeapWant::default() };
             crate::input::read_heap(&mut source, want, heap).map(|heap| heap.graph)
         };
-        Ok(Self { path, source, graph })
+        // A changed file explains any error better than the error does.
+        if graph.is_err() {
+            source.unchanged().map_err(|kind| kind.at(path))?;
+        }
+        Ok(Self { path, source, graph: graph.map_err(|kind| kind.at(path))? })
     }
 
     /// What is computed of the graph.
     ///
     /// # Errors
-    /// If it could not be read, was refused, or the file has changed by then.
-    pub(super) fn compute<T>(self, compute: impl FnOnce(&Graph) -> T) -> Result<T, Failure> {
-        let Self { path, source, graph } = self;
-        let result = graph.map(|graph| compute(&graph));
-        // A changed file explains any error better than the error does.
-        source.unchanged().map_err(|kind| kind.at(path))?;
-        Ok(result.map_err(|kind| kind.at(path))?)
+    /// If the file has changed by then.
+    pub(super) fn compute<T>(&self, compute: impl FnOnce(&Graph) -> T) -> Result<T, Failure> {
+        let result = compute(&self.graph);
+        self.source.unchanged().map_err(|kind| kind.at(self.path))?;
+        Ok(result)
     }
 }
 

@@ -1,13 +1,13 @@
 //! `--why`: every snapshot once more, as a graph, for what keeps the growth alive.
 
+use rayon::prelude::*;
+
 use super::Failure;
 use super::config::Limits;
 use super::paths::{Opened, have_references, read_again};
 use super::progress::Watcher;
 use crate::analysis::{self, Options};
-use crate::causes::{Causes, Census, census};
-use crate::graph::Detachedness;
-use crate::graph::paths::Vocabulary;
+use crate::causes::{Causes, Census, Searched};
 use crate::report::{Cause, Report};
 use crate::series::Series;
 use crate::trend::Trends;
@@ -24,27 +24,30 @@ pub(super) fn report(series: &Series, options: &Options, limits: Limits, progres
     Ok(Report { other_causes, ..analysis::report_with(series, options, trends) })
 }
 
+/// Snapshots that are searched beside one another, unless memory is scarce: a search takes one thread.
+const AT_ONCE: usize = 2;
+
 /// Finds the causes of a series' growth and tells the trends of them. Returns what grows beside.
 fn explain(series: &Series, trends: &mut Trends, limits: Limits, progress: &Watcher) -> Result<Vec<Cause>, Failure> {
     let growing = trends.growing();
     let groups = trends.numbered(series, &growing);
-    let mut vocabulary = Vocabulary::default();
+    let Some((last, earlier)) = series.inputs.split_last() else { return Ok(Vec::new()) };
+    let search = |input| {
+        let opened = Opened::read(input, limits, progress)?;
+        let searched = opened.compute(|graph| Searched::new(graph, &groups))?;
+        Ok((opened, searched))
+    };
+    let census = |input| search(input).map(|(_, searched)| searched.census);
+    let at_once = if limits.memory.is_none() { AT_ONCE } else { 1 };
+    let (before, beside) = earlier.split_at(earlier.len().saturating_sub(at_once - 1));
     let mut censuses: Vec<Census> = Vec::new();
-    let Some((first, rest)) = series.inputs.split_first() else { return Ok(Vec::new()) };
-    let mut opened = Opened::read(first, limits, progress)?;
-    for input in rest {
-        let count = || opened.compute(|graph| census(graph, &Detachedness::new(graph), &mut vocabulary, &groups).0);
-        let read = || Opened::read(input, limits, progress);
-        // The search takes one thread: others read the next snapshot meanwhile, unless memory is scarce.
-        let (counted, next) = if limits.memory.is_none() { rayon::join(count, read) } else { (count(), read()) };
-        censuses.push(counted?);
-        opened = next?;
+    for inputs in before.chunks(at_once) {
+        let found: Vec<Result<Census, Failure>> = inputs.par_iter().map(census).collect();
+        found.into_iter().try_for_each(|census| census.map(|census| censuses.push(census)))?;
     }
-    let causes = opened.compute(|graph| {
-        let detachedness = Detachedness::new(graph);
-        let (census, paths) = census(graph, &detachedness, &mut vocabulary, &groups);
-        censuses.push(census);
-        Causes::new(&censuses, (graph, &detachedness, paths), vocabulary, trends.rule(), growing.len())
-    })?;
+    let (found, last) = rayon::join(|| beside.iter().map(census).collect::<Result<Vec<_>, Failure>>(), || search(last));
+    censuses.extend(found?);
+    let (opened, searched) = last?;
+    let causes = opened.compute(|graph| Causes::new(censuses, (graph, searched), trends.rule(), growing.len()))?;
     Ok(trends.explain(series, &growing, &causes))
 }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use super::names::{Label, LabelKind, Vocabulary};
 use super::owners::is_part_of_holder;
 use super::search::{Paths, Search, references};
-use super::tree::{PathTree, ROOT};
+use super::tree::ROOT;
 use crate::graph::{Bits, Detachedness, Graph};
 
 /// What holds the instances of a class.
@@ -54,7 +54,7 @@ pub fn holders(
     detachedness: &Detachedness,
     vocabulary: &mut Vocabulary,
     instances: &Bits,
-    avoided: impl Fn(u32) -> bool,
+    avoided: impl Fn(u32) -> bool + Sync,
 ) -> Holders {
     let stops = |node: u32| instances.has(node) || avoided(node);
     let mut search = Search::new(graph, detachedness, vocabulary);
@@ -66,12 +66,8 @@ pub fn holders(
         detachedness,
         vocabulary,
         &mut paths,
-        |to| instances.has(to),
-        |reference| {
-            if !stops(reference.from) {
-                held.push((reference.from, reference.label, reference.to));
-            }
-        },
+        |from, to| instances.has(to) && !stops(from),
+        |reference| held.push((reference.from, reference.label, reference.to)),
     );
     let mut ways = Ways::new(&paths);
     let is_store = |vocabulary: &Vocabulary, path: u32| {
@@ -80,13 +76,13 @@ pub fn holders(
     };
     // The backing store of an array is no holder beside the array.
     for (from, label, _) in &mut held {
-        if label.kind() == LabelKind::Index && is_store(vocabulary, paths.path[*from as usize]) {
+        if label.kind() == LabelKind::Index && is_store(vocabulary, paths.path(*from)) {
             *from = ways.up(*from);
         }
     }
     let mut by_holder: BTreeMap<(u32, u32), (Vec<u32>, Vec<u32>)> = BTreeMap::new();
     for (from, label, to) in held {
-        let (holders, held) = by_holder.entry((paths.path[from as usize], label.to_bits())).or_default();
+        let (holders, held) = by_holder.entry((paths.path(from), label.to_bits())).or_default();
         holders.push(from);
         held.push(to);
     }
@@ -134,15 +130,14 @@ fn place(at: u32, mut ways: Vec<(Label, u32, Vec<u32>)>, vocabulary: &Vocabulary
 
 /// The ways to holders, object by object.
 struct Ways<'p> {
-    tree: &'p PathTree,
-    path: &'p [u32],
+    paths: &'p Paths,
     /// By object: one of those that it was reached through, ever nearer to the root until it is what [`Self::up`] asks for.
     above: Vec<u32>,
 }
 
 impl<'p> Ways<'p> {
     fn new(paths: &'p Paths) -> Self {
-        Self { tree: &paths.tree, path: &paths.path, above: paths.parent.clone() }
+        Self { paths, above: (0..paths.objects()).map(|object| paths.parent(object)).collect() }
     }
 
     /// The path node from which so many instances are held by objects of a path node, one becoming many.
@@ -155,7 +150,7 @@ impl<'p> Ways<'p> {
             if at == ROOT || objects.len() < 2 || objects.len() * 2 < instances {
                 return at;
             }
-            at = self.tree.node(at).parent;
+            at = self.paths.tree.node(at).parent;
             objects.iter_mut().for_each(|object| *object = self.up(*object));
         }
     }
@@ -178,8 +173,8 @@ impl<'p> Ways<'p> {
     }
 
     fn is_up(&self, object: u32) -> bool {
-        let path = |object: u32| self.path[object as usize];
-        path(self.above[object as usize]) == self.tree.node(path(object)).parent
+        let path = |object: u32| self.paths.path(object);
+        path(self.above[object as usize]) == self.paths.tree.node(path(object)).parent
     }
 }
 

@@ -19,6 +19,6 @@ pub use instances::instances;
 pub(crate) use names::KEY;
 pub use names::{Class, Label, LabelKind, Vocabulary};
 pub use owners::{HELD_BY, Owners, owners};
-pub use search::{Paths, Reference, references, search};
+pub use search::{Paths, Reference, Strong, references, search};
 pub(crate) use tree::{Mixed, path_to};
 pub use tree::{NO_PATH, PathNode, PathTree, ROOT};

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 use super::costs::{BOOKKEEPING, NameCost};
 use super::foreign;
+use super::tree::PathNode;
 use crate::graph::ordinal;
 use crate::growth::{CLASS_TIER, NATIVE_TIER, is_runtime, tier};
 use crate::snapshot::native_name;
@@ -113,7 +114,9 @@ impl Class {
 /// Names and classes by number, for any number of snapshots.
 #[derive(Debug)]
 pub struct Vocabulary {
-    names: Vec<(String, NameCost)>,
+    names: Vec<String>,
+    /// What it costs to follow references of each name.
+    costs: Vec<NameCost>,
     name_numbers: HashMap<String, u32>,
     classes: Vec<Class>,
     class_numbers: HashMap<(String, String), u32>,
@@ -121,8 +124,13 @@ pub struct Vocabulary {
 
 impl Default for Vocabulary {
     fn default() -> Self {
-        let mut vocabulary =
-            Self { names: Vec::new(), name_numbers: HashMap::new(), classes: Vec::new(), class_numbers: HashMap::new() };
+        let mut vocabulary = Self {
+            names: Vec::new(),
+            costs: Vec::new(),
+            name_numbers: HashMap::new(),
+            classes: Vec::new(),
+            class_numbers: HashMap::new(),
+        };
         // The name of labels without one.
         vocabulary.name("");
         vocabulary
@@ -146,24 +154,25 @@ impl Vocabulary {
             return number;
         }
         let number = ordinal(self.names.len());
-        self.names.push((masked.to_owned(), NameCost::of(masked)));
+        self.names.push(masked.to_owned());
+        self.costs.push(NameCost::of(masked));
         self.name_numbers.insert(masked.to_owned(), number);
         number
     }
 
     pub(super) fn cost(&self, name: u32) -> NameCost {
-        self.names[name as usize].1
+        self.costs[name as usize]
     }
 
     /// Whether a reference only keeps the books.
     pub(crate) fn is_bookkeeping(&self, label: Label) -> bool {
-        self.names.get(label.name() as usize).is_some_and(|(_, cost)| cost.named == BOOKKEEPING)
+        self.costs.get(label.name() as usize).is_some_and(|cost| cost.named == BOOKKEEPING)
     }
 
     /// The text of a name.
     #[must_use]
     pub fn text(&self, name: u32) -> &str {
-        self.names.get(name as usize).map_or("", |(text, _)| text)
+        self.names.get(name as usize).map_or("", String::as_str)
     }
 
     /// The number of a class.
@@ -185,6 +194,22 @@ impl Vocabulary {
     #[must_use]
     pub fn class_of(&self, number: u32) -> &Class {
         &self.classes[number as usize]
+    }
+
+    /// Puts path nodes that are written in another vocabulary's words into this one's.
+    pub(crate) fn adopt(&mut self, nodes: &mut [PathNode], other: &Self) {
+        let mut names: Vec<Option<u32>> = vec![None; other.names.len()];
+        let mut classes: Vec<Option<u32>> = vec![None; other.classes.len()];
+        for node in nodes {
+            let name = node.label.name();
+            let name = *names[name as usize].get_or_insert_with(|| self.name(other.text(name)));
+            node.label = Label::new(node.label.kind(), name);
+            // The root has no class.
+            if let Some(known) = classes.get_mut(node.class as usize) {
+                let class = &other.classes[node.class as usize];
+                node.class = *known.get_or_insert_with(|| self.class(&class.kind, &class.text));
+            }
+        }
     }
 
     /// What labels are ordered by: independent of numbers.

@@ -43,7 +43,7 @@ pub fn owners(graph: &Graph, detachedness: &Detachedness) -> Owners {
     let paths = search.done();
     let mut texts = Texts { texts: vec![String::new(), UNREACHED.to_owned()], of_path: vec![0; paths.tree.nodes.len()] };
     let mut known: std::collections::HashMap<String, u32> = std::collections::HashMap::new();
-    let of = (0..).zip(&paths.path).map(|(node, &path)| match path {
+    let of = (0..graph.nodes()).map(|node| match paths.path(node) {
         _ if !mute.has(node) => 0,
         NO_PATH => 1,
         path => {

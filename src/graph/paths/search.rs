@@ -6,14 +6,18 @@
 
 use std::collections::HashMap;
 
+use rayon::prelude::*;
+
 use super::costs::{
-    self, COST_MAX, FRAME_ROOT, FROM_SYSTEM, GC_ROOTS, NATIVE_ROOT, NameCost, STRING_TABLE, UNREFERENCED, USER_ROOT, from_gc_list,
+    self, BOOKKEEPING, COST_MAX, FRAME_ROOT, FROM_SYSTEM, GC_ROOTS, NATIVE_ROOT, NameCost, STRING_TABLE, UNREFERENCED, USER_ROOT,
+    from_gc_list,
 };
 use super::foreign;
 use super::names::{KEY, Label, LabelKind, MASK, Vocabulary, class_text, mask, module_text};
 use super::tree::{Mixed, NO_PATH, PathTree, ROOT, Step};
 use crate::graph::essential::Rule;
-use crate::graph::{Bits, Detachedness, Edge, EdgeKind, Graph, NodeKind, column, ordinal, zeros};
+use crate::graph::{Bits, Detachedness, Edge, EdgeKind, Graph, NodeKind, column, ordinal};
+use crate::source::prefetch;
 
 /// What nothing leads to.
 const UNREACHED: u32 = u32::MAX;
@@ -25,28 +29,40 @@ const UNKNOWN: u32 = u32::MAX;
 pub struct Paths {
     /// The path nodes.
     pub tree: PathTree,
-    /// Path node of each object, [`NO_PATH`] for those that are not reached.
-    pub path: Vec<u32>,
-    /// The object through which each one is reached; the root's children and those not reached have the root's.
-    pub parent: Vec<u32>,
-    label: Vec<u32>,
+    /// By object.
+    ways: Vec<Way>,
     /// The words that were looked up.
     known: Known,
 }
 
 impl Paths {
-    /// The reference by which an object is reached.
+    /// Number of objects.
     #[must_use]
-    pub fn label(&self, node: u32) -> Label {
-        Label::from_bits(self.label[node as usize])
+    pub fn objects(&self) -> u32 {
+        ordinal(self.ways.len())
+    }
+
+    /// The path node of an object, [`NO_PATH`] if it is not reached.
+    #[must_use]
+    #[inline]
+    pub fn path(&self, node: u32) -> u32 {
+        let way = self.ways[node as usize];
+        if way.is_settled() { way.path } else { NO_PATH }
+    }
+
+    /// The object through which one is reached; the root's children and those not reached have the root's.
+    #[must_use]
+    #[inline]
+    pub fn parent(&self, node: u32) -> u32 {
+        self.ways[node as usize].parent & !Way::SETTLED
     }
 
     /// How many objects each path node has.
     #[must_use]
     pub fn counts(&self) -> Vec<u64> {
         let mut counts = vec![0; self.tree.nodes.len()];
-        for &path in self.path.iter().filter(|&&path| path != NO_PATH) {
-            counts[path as usize] += 1;
+        for way in self.ways.iter().filter(|way| way.is_settled()) {
+            counts[way.path as usize] += 1;
         }
         counts
     }
@@ -54,7 +70,39 @@ impl Paths {
     /// Whether an object is reached.
     #[must_use]
     pub fn reached(&self, node: u32) -> bool {
-        self.path[node as usize] != NO_PATH
+        self.ways[node as usize].is_settled()
+    }
+}
+
+/// How an object is reached. All of it takes one access to memory.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(16))]
+struct Way {
+    /// The least cost so far.
+    cost: u32,
+    /// The path node of an object that is settled; until then, that of its parent.
+    path: u32,
+    /// The object through which it is reached, and [`Self::SETTLED`].
+    parent: u32,
+    /// The reference by which.
+    label: u32,
+}
+
+impl Way {
+    /// Added to the parent of an object whose way does not change any more. No graph has so many nodes.
+    const SETTLED: u32 = 1 << 31;
+
+    fn is_settled(self) -> bool {
+        self.parent & Self::SETTLED != 0
+    }
+
+    fn label(self) -> Label {
+        Label::from_bits(self.label)
+    }
+
+    fn settle(&mut self, path: u32) {
+        self.path = path;
+        self.parent |= Self::SETTLED;
     }
 }
 
@@ -66,11 +114,24 @@ pub fn search(graph: &Graph, detachedness: &Detachedness, vocabulary: &mut Vocab
     search.done()
 }
 
+/// Asks for the edges of some of the nodes that come next.
+#[inline]
+fn ask_for_edges(graph: &Graph, nodes: &[u32]) {
+    if let Some(&node) = nodes.get(3 * AHEAD) {
+        prefetch(&graph.first_edge, node as usize);
+        prefetch(&graph.kind, node as usize);
+    }
+    if let Some(&node) = nodes.get(2 * AHEAD) {
+        let first = graph.first_edge[node as usize] as usize;
+        prefetch(&graph.to_node, first);
+        prefetch(&graph.edge_kind, first);
+        prefetch(&graph.edge_name, first);
+    }
+}
+
 /// A reference as paths see it.
 #[derive(Debug, Clone, Copy)]
 pub struct Reference {
-    /// Number of the edge.
-    pub number: u32,
     /// The object it starts at.
     pub from: u32,
     /// The object it leads to.
@@ -79,82 +140,127 @@ pub struct Reference {
     pub label: Label,
     /// What it costs to follow it.
     pub cost: u8,
-    /// It is an entry of the engine's tables of strings.
-    pub is_of_string_table: bool,
 }
 
-/// Tells of every reference that holds what `wanted` says yes to, and starts at what is reached.
+/// Tells of every reference that holds, starts at what is reached, and of which `wanted` says yes to both ends.
 pub fn references(
     graph: &Graph,
     detachedness: &Detachedness,
     vocabulary: &mut Vocabulary,
     paths: &mut Paths,
-    wanted: impl Fn(u32) -> bool,
+    wanted: impl Fn(u32, u32) -> bool + Sync,
     mut tell: impl FnMut(Reference),
 ) {
-    let mut search = Search::again(graph, detachedness, vocabulary, std::mem::take(paths));
-    for from in 0..graph.nodes() {
-        if !search.reached(from) {
-            continue;
-        }
-        let rule = Rule::new(graph, from);
-        let mut source = None;
-        for (at, number) in graph.edge_range(from).enumerate() {
-            let to = graph.to_node[number];
-            if !rule.counts(to, graph.edge_kind[number]) || !wanted(to) {
-                continue;
+    // Most references are not wanted, which needs no words to find out.
+    let of_piece = |first: u32| {
+        let mut found: Vec<(u32, u32)> = Vec::new();
+        for from in (first..graph.nodes().min(first.saturating_add(PIECE))).filter(|&from| paths.reached(from)) {
+            let rule = Rule::new(graph, from);
+            for number in graph.edge_range(from) {
+                let to = graph.to_node[number];
+                if wanted(from, to) && rule.counts(to, graph.edge_kind[number]) {
+                    found.push((from, ordinal(number)));
+                }
             }
-            let (source, entries) = &*source.get_or_insert_with(|| search.source(from));
-            let (mut label, weight) = search.words.label(graph.edge(number), || entries.label(at));
+        }
+        found
+    };
+    let pieces: Vec<u32> = (0..graph.nodes()).step_by(PIECE as usize).collect();
+    let found: Vec<(u32, u32)> = pieces.into_par_iter().flat_map_iter(of_piece).collect();
+    let mut search = Search::again(graph, detachedness, vocabulary, std::mem::take(paths));
+    for of_one in found.chunk_by(|a, b| a.0 == b.0) {
+        let from = of_one[0].0;
+        let first = graph.edge_range(from).start;
+        let source = Source::of(&mut search, from);
+        let entries = source.is_table.then(|| Entries::of(graph, from));
+        for number in of_one.iter().map(|(_, number)| *number as usize) {
+            let (mut label, weight) = search.words.label(graph.edge(number), || Entries::label(entries.as_ref(), number - first));
             if from == graph.root {
                 label = search.root_label(graph.edge(number));
             }
-            let cost = source.cost(graph.edge_kind[number], weight);
-            let is_of_string_table = source.list == Some(STRING_TABLE);
-            tell(Reference { number: ordinal(number), from, to, label, cost, is_of_string_table });
+            tell(Reference { from, to: graph.to_node[number], label, cost: source.cost(graph.edge_kind[number], weight) });
         }
     }
     *paths = search.done();
 }
 
+/// References that hold, without tables of strings and those that only keep the books.
+pub struct Strong<'g, 'v> {
+    search: Search<'g, 'v>,
+}
+
+impl<'g, 'v> Strong<'g, 'v> {
+    /// Those of a graph whose paths have been found.
+    pub fn new(graph: &'g Graph, detachedness: &'g Detachedness, vocabulary: &'v mut Vocabulary, paths: Paths) -> Self {
+        Self { search: Search::again(graph, detachedness, vocabulary, paths) }
+    }
+
+    /// Goes on from objects to all that `is_new` says yes to, and tells of each. That has to make it known.
+    pub fn spread<S>(&mut self, start: Vec<u32>, state: &mut S, is_new: impl Fn(&S, u32) -> bool, enter: impl Fn(&mut S, u32)) {
+        let search = &mut self.search;
+        let graph = search.graph;
+        let mut waiting = start;
+        let mut next = 0;
+        while let Some(&from) = waiting.get(next) {
+            ask_for_edges(graph, &waiting[next..]);
+            next += 1;
+            if graph.kind_of(from) == NodeKind::Synthetic && search.list_cost(from) == Some(STRING_TABLE) {
+                continue;
+            }
+            let rule = Rule::new(graph, from);
+            let mut source = None;
+            for number in graph.edge_range(from) {
+                let (to, kind) = (graph.to_node[number], graph.edge_kind[number]);
+                if !is_new(state, to) || !rule.counts(to, kind) {
+                    continue;
+                }
+                let (_, weight) = search.words.label(graph.edge(number), || Label::bare(LabelKind::Index));
+                if weight == BOOKKEEPING {
+                    let source = source.get_or_insert_with(|| Source::of(search, from));
+                    if source.cost(kind, weight) == BOOKKEEPING {
+                        continue;
+                    }
+                }
+                enter(state, to);
+                waiting.push(to);
+            }
+        }
+    }
+}
+
+/// Nodes whose references are looked at by one thread.
+const PIECE: u32 = 1 << 16;
+
 const BUCKETS: usize = COST_MAX + 1;
+
+/// How many nodes ahead their memory is asked for.
+const AHEAD: usize = 8;
+/// Of how many of a node's references the targets' memory is asked for ahead.
+const TARGETS_AHEAD: usize = 8;
 
 /// A search and what it has found so far.
 pub(super) struct Search<'g, 'v> {
     graph: &'g Graph,
     words: Words<'g, 'v>,
     tree: PathTree,
-    /// By node: the least cost so far.
-    cost: Vec<u32>,
-    path: Vec<u32>,
-    parent: Vec<u32>,
-    label: Vec<u32>,
+    /// By node.
+    ways: Vec<Way>,
     /// By cost, modulo their number: nodes that may be of that cost.
     buckets: Vec<Vec<u32>>,
 }
 
 impl<'g, 'v> Search<'g, 'v> {
     pub(super) fn new(graph: &'g Graph, detachedness: &'g Detachedness, vocabulary: &'v mut Vocabulary) -> Self {
-        let nodes = graph.kind.len();
-        let paths = Paths {
-            tree: PathTree::new(),
-            path: column(NO_PATH, nodes),
-            parent: column(graph.root, nodes),
-            label: zeros(nodes),
-            known: Known::new(graph),
-        };
-        Self {
-            cost: column(UNREACHED, nodes),
-            buckets: vec![Vec::new(); BUCKETS],
-            ..Self::again(graph, detachedness, vocabulary, paths)
-        }
+        let unreached = Way { cost: UNREACHED, path: NO_PATH, parent: graph.root, label: 0 };
+        let paths = Paths { tree: PathTree::new(), ways: column(unreached, graph.kind.len()), known: Known::new(graph) };
+        Self { buckets: vec![Vec::new(); BUCKETS], ..Self::again(graph, detachedness, vocabulary, paths) }
     }
 
     /// A search that is over.
     fn again(graph: &'g Graph, detachedness: &'g Detachedness, vocabulary: &'v mut Vocabulary, paths: Paths) -> Self {
-        let Paths { tree, path, parent, label, known } = paths;
+        let Paths { tree, ways, known } = paths;
         let words = Words::new(graph, detachedness, vocabulary, known);
-        Self { graph, words, tree, cost: Vec::new(), path, parent, label, buckets: Vec::new() }
+        Self { graph, words, tree, ways, buckets: Vec::new() }
     }
 
     /// Reaches everything. What `stops` says true of is reached, but nothing through it.
@@ -165,9 +271,9 @@ impl<'g, 'v> Search<'g, 'v> {
         while empty < BUCKETS {
             let mut nodes = std::mem::take(&mut self.buckets[level as usize % BUCKETS]);
             empty = if nodes.is_empty() { empty + 1 } else { 0 };
-            nodes.retain(|&node| self.cost[node as usize] == level);
-            self.settle(&nodes);
-            for &node in &nodes {
+            self.settle(&mut nodes, level);
+            for (at, &node) in nodes.iter().enumerate() {
+                self.ask_ahead(&nodes[at..]);
                 if !stops(node) {
                     self.expand(node, level);
                 }
@@ -178,14 +284,7 @@ impl<'g, 'v> Search<'g, 'v> {
     }
 
     pub(super) fn reached(&self, node: u32) -> bool {
-        self.path[node as usize] != NO_PATH
-    }
-
-    /// What a node means for the costs and labels of its references.
-    fn source(&mut self, node: u32) -> (Source, Entries) {
-        let source = Source::of(self, node);
-        let entries = if source.is_table { Entries::of(self.graph, node) } else { Entries::default() };
-        (source, entries)
+        self.ways[node as usize].is_settled()
     }
 
     /// The class of a node.
@@ -195,7 +294,7 @@ impl<'g, 'v> Search<'g, 'v> {
     }
 
     pub(super) fn done(self) -> Paths {
-        Paths { tree: self.tree, path: self.path, parent: self.parent, label: self.label, known: self.words.known }
+        Paths { tree: self.tree, ways: self.ways, known: self.words.known }
     }
 
     /// Puts what the root leads to into the buckets.
@@ -204,8 +303,7 @@ impl<'g, 'v> Search<'g, 'v> {
         if graph.kind.is_empty() {
             return;
         }
-        self.cost[graph.root as usize] = 0;
-        self.path[graph.root as usize] = ROOT;
+        self.ways[graph.root as usize] = Way { cost: 0, path: ROOT, parent: graph.root | Way::SETTLED, label: 0 };
         let mut has_global = false;
         for edge in graph.edges(graph.root) {
             if edge.kind == EdgeKind::Weak || edge.to == graph.root {
@@ -270,68 +368,100 @@ impl<'g, 'v> Search<'g, 'v> {
     /// A way to a node: taken if it is cheaper than the one known, or as cheap and from a smaller path.
     #[inline]
     fn offer(&mut self, to: u32, cost: u32, from: u32, label: Label) {
-        let known = self.cost[to as usize];
-        if cost > known || self.path[to as usize] != NO_PATH || cost == UNREACHED {
+        let known = self.ways[to as usize];
+        if cost > known.cost || known.is_settled() || cost == UNREACHED {
             return;
         }
-        if cost == known && !self.is_smaller(from, label, to) {
+        let way = Way { cost, path: self.ways[from as usize].path, parent: from, label: label.to_bits() };
+        if cost == known.cost && !self.is_smaller(way, known) {
             return;
         }
-        self.cost[to as usize] = cost;
-        self.parent[to as usize] = from;
-        self.label[to as usize] = label.to_bits();
-        if cost < known {
+        self.ways[to as usize] = way;
+        if cost < known.cost {
             self.buckets[cost as usize % BUCKETS].push(to);
         }
     }
 
-    /// Whether the path by another reference comes before the one known.
-    fn is_smaller(&self, from: u32, label: Label, to: u32) -> bool {
-        let (path, known) = (self.path[from as usize], self.path[self.parent[to as usize] as usize]);
-        let old = Label::from_bits(self.label[to as usize]);
-        if path != known {
-            path < known
-        } else if label != old {
-            self.words.vocabulary.label_order(label) < self.words.vocabulary.label_order(old)
+    /// Whether a way comes before another one of equal cost.
+    fn is_smaller(&self, way: Way, known: Way) -> bool {
+        if way.path != known.path {
+            way.path < known.path
+        } else if way.label != known.label {
+            let order = |way: Way| self.words.vocabulary.label_order(way.label());
+            order(way) < order(known)
         } else {
-            self.graph.id.get(from) < self.graph.id.get(self.parent[to as usize])
+            self.graph.id.get(way.parent) < self.graph.id.get(known.parent)
         }
     }
 
-    /// Gives nodes of equal cost their path nodes.
-    fn settle(&mut self, nodes: &[u32]) {
-        let (mut fresh, mut waiting): (Vec<Step>, Vec<(u32, Step)>) = (Vec::new(), Vec::new());
-        let mut last: Option<(Step, u32)> = None;
-        for &node in nodes {
-            let class = self.words.class(node);
-            let step = (self.path[self.parent[node as usize] as usize], Label::from_bits(self.label[node as usize]), class);
-            let known = last.filter(|(known, _)| *known == step).map(|(_, path)| path).or_else(|| self.tree.find(step));
-            match known {
-                Some(path) => {
-                    self.path[node as usize] = path;
-                    last = Some((step, path));
-                }
-                None => {
-                    if waiting.last().is_none_or(|(_, before)| *before != step) {
+    /// Gives nodes of equal cost their path nodes. Takes out those that were reached for less.
+    fn settle(&mut self, nodes: &mut Vec<u32>, cost: u32) {
+        // Steps that were not taken yet, numbered, and who waits for which.
+        let mut fresh: Vec<Step> = Vec::new();
+        let mut number_of: HashMap<Step, u32, Mixed> = HashMap::default();
+        let mut waiting: Vec<(u32, u32)> = Vec::new();
+        // The path node of the step before, or its number.
+        let mut last: Option<(Step, Result<u32, u32>)> = None;
+        let mut settled = 0;
+        for at in 0..nodes.len() {
+            if let Some(&node) = nodes.get(at + AHEAD) {
+                prefetch(&self.ways, node as usize);
+                prefetch(&self.graph.kind, node as usize);
+                prefetch(&self.graph.name, node as usize);
+            }
+            let node = nodes[at];
+            let way = self.ways[node as usize];
+            if way.cost != cost {
+                continue;
+            }
+            nodes[settled] = node;
+            settled += 1;
+            let step = (way.path, way.label(), self.words.class(node));
+            let taken = last.filter(|(known, _)| *known == step).map(|(_, taken)| taken).unwrap_or_else(|| {
+                self.tree.find(step).ok_or_else(|| {
+                    *number_of.entry(step).or_insert_with(|| {
                         fresh.push(step);
-                    }
-                    waiting.push((node, step));
-                }
+                        ordinal(fresh.len() - 1)
+                    })
+                })
+            });
+            last = Some((step, taken));
+            match taken {
+                Ok(path) => self.ways[node as usize].settle(path),
+                Err(number) => waiting.push((node, number)),
             }
         }
+        nodes.truncate(settled);
         let vocabulary = &*self.words.vocabulary;
-        fresh.sort_unstable_by_key(|(path, label, class)| (*path, label.to_bits(), *class));
-        fresh.dedup();
-        fresh.sort_by(|a, b| {
-            let order = |step: &Step| (step.0, vocabulary.label_order(step.1), vocabulary.class_order(step.2));
+        let mut in_order: Vec<u32> = (0..ordinal(fresh.len())).collect();
+        in_order.sort_unstable_by(|&a, &b| {
+            let order = |number: u32| {
+                let (path, label, class) = fresh[number as usize];
+                (path, vocabulary.label_order(label), vocabulary.class_order(class))
+            };
             order(a).cmp(&order(b))
         });
-        for step in fresh {
-            self.tree.enter(step, vocabulary);
+        let mut paths = vec![ROOT; fresh.len()];
+        for number in in_order {
+            paths[number as usize] = self.tree.enter(fresh[number as usize], vocabulary);
         }
-        for (node, step) in waiting {
-            // All steps have been taken.
-            self.path[node as usize] = self.tree.find(step).unwrap_or(ROOT);
+        for (at, &(node, number)) in waiting.iter().enumerate() {
+            if let Some((node, _)) = waiting.get(at + AHEAD) {
+                prefetch(&self.ways, *node as usize);
+            }
+            self.ways[node as usize].settle(paths[number as usize]);
+        }
+    }
+
+    /// Asks for what will be looked at soon of the nodes that come next: their edges, and the ways to what they lead to.
+    #[inline]
+    fn ask_ahead(&self, nodes: &[u32]) {
+        ask_for_edges(self.graph, nodes);
+        if let Some(&node) = nodes.get(AHEAD) {
+            let edges = self.graph.edge_range(node);
+            for &to in &self.graph.to_node[edges.start..edges.end.min(edges.start + TARGETS_AHEAD)] {
+                prefetch(&self.ways, to as usize);
+            }
         }
     }
 
@@ -339,14 +469,15 @@ impl<'g, 'v> Search<'g, 'v> {
     fn expand(&mut self, node: u32, cost: u32) {
         let graph = self.graph;
         let rule = Rule::new(graph, node);
-        let (source, entries) = self.source(node);
+        let source = Source::of(self, node);
+        let entries = source.is_table.then(|| Entries::of(graph, node));
         for (at, number) in graph.edge_range(node).enumerate() {
             let to = graph.to_node[number];
-            if !rule.counts(to, graph.edge_kind[number]) || self.path[to as usize] != NO_PATH {
+            if !rule.counts(to, graph.edge_kind[number]) || self.reached(to) {
                 continue;
             }
             let edge = graph.edge(number);
-            let (label, weight) = self.words.label(edge, || entries.label(at));
+            let (label, weight) = self.words.label(edge, || Entries::label(entries.as_ref(), at));
             let weight = source.cost(graph.edge_kind[number], weight);
             self.offer(to, cost.saturating_add(u32::from(weight)), node, label);
         }
@@ -360,8 +491,6 @@ pub(super) const GLOBAL: &str = "globalThis";
 /// What a path starts with that no module and no running call of Python leads to.
 pub(super) const UNREFERENCED_NAME: &str = "(nothing leads to it)";
 const NATIVE_CONTEXT: &str = "system / NativeContext";
-/// From a Map or Set to its entries.
-const TABLE: &str = "table";
 
 /// What a node means for the costs of its references.
 struct Source {
@@ -396,22 +525,26 @@ impl Source {
 }
 
 impl Search<'_, '_> {
+    fn parent(&self, node: u32) -> u32 {
+        self.ways[node as usize].parent & !Way::SETTLED
+    }
+
     /// What references of a list of the collector cost; None for other synthetic nodes.
     fn list_cost(&self, node: u32) -> Option<u8> {
         let graph = self.graph;
         let name = graph.name_of(node);
-        let parent = self.parent[node as usize];
+        let parent = self.parent(node);
         let below_roots = parent != graph.root && graph.name_of(parent) == GC_ROOTS_NAME;
         (below_roots || name.starts_with("C++ ")).then(|| from_gc_list(&name))
     }
 
     /// Whether a node holds the entries of a Map. (Those of a Set are but keys.)
     fn is_table(&self, node: u32) -> bool {
-        let label = Label::from_bits(self.label[node as usize]);
-        if label.kind() != LabelKind::Internal || self.words.vocabulary.text(label.name()) != TABLE {
+        let label = self.ways[node as usize].label();
+        if label != self.words.table {
             return false;
         }
-        let owner = self.parent[node as usize];
+        let owner = self.parent(node);
         let name = self.graph.name_of(owner);
         self.graph.kind_of(owner) == NodeKind::Object && name.ends_with("Map") && !name.ends_with("WeakMap")
     }
@@ -445,8 +578,10 @@ impl Entries {
         Self { indexes, first }
     }
 
-    fn label(&self, at: usize) -> Label {
-        let offset = self.indexes.get(at).copied().flatten().and_then(|index| index.checked_sub(self.first));
+    /// What a reference of a table, or of anything else, is called by its index.
+    fn label(entries: Option<&Self>, at: usize) -> Label {
+        let of_entry = |entries: &Self| entries.indexes.get(at).copied().flatten()?.checked_sub(entries.first);
+        let offset = entries.and_then(of_entry);
         Label::bare(match offset.map(|offset| offset % ENTRY_FIELDS) {
             Some(0) => LabelKind::Key,
             Some(_) => LabelKind::Value,
@@ -486,12 +621,15 @@ pub(super) struct Words<'g, 'v> {
     mask: u32,
     key: u32,
     file_name: u32,
+    /// What leads from a Map or Set to its entries.
+    table: Label,
 }
 
 impl<'g, 'v> Words<'g, 'v> {
     fn new(graph: &'g Graph, detachedness: &'g Detachedness, vocabulary: &'v mut Vocabulary, known: Known) -> Self {
-        let [mask, key, file_name] = [MASK, KEY, "filename"].map(|name| vocabulary.name(name));
-        Self { graph, detachedness, vocabulary, known, mask, key, file_name }
+        let [mask, key, file_name, table] = [MASK, KEY, "filename", "table"].map(|name| vocabulary.name(name));
+        let table = Label::new(LabelKind::Internal, table);
+        Self { graph, detachedness, vocabulary, known, mask, key, file_name, table }
     }
 
     fn name(&mut self, string: u32) -> u32 {

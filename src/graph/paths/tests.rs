@@ -18,7 +18,7 @@ fn path(graph: &Graph, node: u32) -> String {
     if !paths.reached(node) {
         return String::new();
     }
-    super::words::pieces(&steps(&paths.tree, paths.path[node as usize], &vocabulary)).join(" ")
+    super::words::pieces(&steps(&paths.tree, paths.path(node), &vocabulary)).join(" ")
 }
 
 pub(super) fn program(nodes: &[Node<'_>], references: &[Reference<'_>]) -> Graph {
