@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 
 use super::names::{Label, LabelKind, Vocabulary};
 use super::owners::is_part_of_holder;
-use super::search::{Paths, Search, references};
+use super::references::references;
+use super::search::{Paths, Search};
 use super::tree::ROOT;
 use crate::graph::{Bits, Detachedness, Graph};
 

@@ -2,8 +2,9 @@
 //!
 //! The owner is told by the most readable path, not by some referrer, so a second one changes it only if it is the better answer.
 
+use super::lookup::CONTEXT;
 use super::names::{Class, Label, LabelKind, Vocabulary};
-use super::search::{CONTEXT, GLOBAL, Search};
+use super::search::{GLOBAL, Search};
 use super::tree::{NO_PATH, PathTree, ROOT};
 use super::{foreign, is_part};
 use crate::graph::{Detachedness, Graph, NodeKind, ordinal};

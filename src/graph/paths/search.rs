@@ -6,14 +6,10 @@
 
 use std::collections::HashMap;
 
-use rayon::prelude::*;
-
-use super::costs::{
-    self, BOOKKEEPING, COST_MAX, FRAME_ROOT, FROM_SYSTEM, GC_ROOTS, NATIVE_ROOT, NameCost, STRING_TABLE, UNREFERENCED, USER_ROOT,
-    from_gc_list,
-};
-use super::foreign;
-use super::names::{KEY, Label, LabelKind, MASK, Vocabulary, class_text, mask, module_text};
+use super::costs::{COST_MAX, FRAME_ROOT, GC_ROOTS, NATIVE_ROOT, UNREFERENCED, USER_ROOT};
+use super::lookup::{Known, Words};
+use super::names::{Label, LabelKind, Vocabulary};
+use super::sources::{Entries, Source};
 use super::tree::{Mixed, NO_PATH, PathTree, ROOT, Step};
 use crate::graph::essential::Rule;
 use crate::graph::{Bits, Detachedness, Edge, EdgeKind, Graph, NodeKind, column, ordinal};
@@ -21,8 +17,6 @@ use crate::source::prefetch;
 
 /// What nothing leads to.
 const UNREACHED: u32 = u32::MAX;
-/// Not looked up yet.
-const UNKNOWN: u32 = u32::MAX;
 
 /// The path of every object.
 #[derive(Debug, Default)]
@@ -116,7 +110,7 @@ pub fn search(graph: &Graph, detachedness: &Detachedness, vocabulary: &mut Vocab
 
 /// Asks for the edges of some of the nodes that come next.
 #[inline]
-fn ask_for_edges(graph: &Graph, nodes: &[u32]) {
+pub(super) fn ask_for_edges(graph: &Graph, nodes: &[u32]) {
     if let Some(&node) = nodes.get(3 * AHEAD) {
         prefetch(&graph.first_edge, node as usize);
         prefetch(&graph.kind, node as usize);
@@ -129,108 +123,6 @@ fn ask_for_edges(graph: &Graph, nodes: &[u32]) {
     }
 }
 
-/// A reference as paths see it.
-#[derive(Debug, Clone, Copy)]
-pub struct Reference {
-    /// The object it starts at.
-    pub from: u32,
-    /// The object it leads to.
-    pub to: u32,
-    /// What it is called.
-    pub label: Label,
-    /// What it costs to follow it.
-    pub cost: u8,
-}
-
-/// Tells of every reference that holds, starts at what is reached, and of which `wanted` says yes to both ends.
-pub fn references(
-    graph: &Graph,
-    detachedness: &Detachedness,
-    vocabulary: &mut Vocabulary,
-    paths: &mut Paths,
-    wanted: impl Fn(u32, u32) -> bool + Sync,
-    mut tell: impl FnMut(Reference),
-) {
-    // Most references are not wanted, which needs no words to find out.
-    let of_piece = |first: u32| {
-        let mut found: Vec<(u32, u32)> = Vec::new();
-        for from in (first..graph.nodes().min(first.saturating_add(PIECE))).filter(|&from| paths.reached(from)) {
-            let rule = Rule::new(graph, from);
-            for number in graph.edge_range(from) {
-                let to = graph.to_node[number];
-                if wanted(from, to) && rule.counts(to, graph.edge_kind[number]) {
-                    found.push((from, ordinal(number)));
-                }
-            }
-        }
-        found
-    };
-    let pieces: Vec<u32> = (0..graph.nodes()).step_by(PIECE as usize).collect();
-    let found: Vec<(u32, u32)> = pieces.into_par_iter().flat_map_iter(of_piece).collect();
-    let mut search = Search::again(graph, detachedness, vocabulary, std::mem::take(paths));
-    for of_one in found.chunk_by(|a, b| a.0 == b.0) {
-        let from = of_one[0].0;
-        let first = graph.edge_range(from).start;
-        let source = Source::of(&mut search, from);
-        let entries = source.is_table.then(|| Entries::of(graph, from));
-        for number in of_one.iter().map(|(_, number)| *number as usize) {
-            let (mut label, weight) = search.words.label(graph.edge(number), || Entries::label(entries.as_ref(), number - first));
-            if from == graph.root {
-                label = search.root_label(graph.edge(number));
-            }
-            tell(Reference { from, to: graph.to_node[number], label, cost: source.cost(graph.edge_kind[number], weight) });
-        }
-    }
-    *paths = search.done();
-}
-
-/// References that hold, without tables of strings and those that only keep the books.
-pub struct Strong<'g, 'v> {
-    search: Search<'g, 'v>,
-}
-
-impl<'g, 'v> Strong<'g, 'v> {
-    /// Those of a graph whose paths have been found.
-    pub fn new(graph: &'g Graph, detachedness: &'g Detachedness, vocabulary: &'v mut Vocabulary, paths: Paths) -> Self {
-        Self { search: Search::again(graph, detachedness, vocabulary, paths) }
-    }
-
-    /// Goes on from objects to all that `is_new` says yes to, and tells of each. That has to make it known.
-    pub fn spread<S>(&mut self, start: Vec<u32>, state: &mut S, is_new: impl Fn(&S, u32) -> bool, enter: impl Fn(&mut S, u32)) {
-        let search = &mut self.search;
-        let graph = search.graph;
-        let mut waiting = start;
-        let mut next = 0;
-        while let Some(&from) = waiting.get(next) {
-            ask_for_edges(graph, &waiting[next..]);
-            next += 1;
-            if graph.kind_of(from) == NodeKind::Synthetic && search.list_cost(from) == Some(STRING_TABLE) {
-                continue;
-            }
-            let rule = Rule::new(graph, from);
-            let mut source = None;
-            for number in graph.edge_range(from) {
-                let (to, kind) = (graph.to_node[number], graph.edge_kind[number]);
-                if !is_new(state, to) || !rule.counts(to, kind) {
-                    continue;
-                }
-                let (_, weight) = search.words.label(graph.edge(number), || Label::bare(LabelKind::Index));
-                if weight == BOOKKEEPING {
-                    let source = source.get_or_insert_with(|| Source::of(search, from));
-                    if source.cost(kind, weight) == BOOKKEEPING {
-                        continue;
-                    }
-                }
-                enter(state, to);
-                waiting.push(to);
-            }
-        }
-    }
-}
-
-/// Nodes whose references are looked at by one thread.
-const PIECE: u32 = 1 << 16;
-
 const BUCKETS: usize = COST_MAX + 1;
 
 /// How many nodes ahead their memory is asked for.
@@ -240,8 +132,8 @@ const TARGETS_AHEAD: usize = 8;
 
 /// A search and what it has found so far.
 pub(super) struct Search<'g, 'v> {
-    graph: &'g Graph,
-    words: Words<'g, 'v>,
+    pub(super) graph: &'g Graph,
+    pub(super) words: Words<'g, 'v>,
     tree: PathTree,
     /// By node.
     ways: Vec<Way>,
@@ -257,7 +149,7 @@ impl<'g, 'v> Search<'g, 'v> {
     }
 
     /// A search that is over.
-    fn again(graph: &'g Graph, detachedness: &'g Detachedness, vocabulary: &'v mut Vocabulary, paths: Paths) -> Self {
+    pub(super) fn again(graph: &'g Graph, detachedness: &'g Detachedness, vocabulary: &'v mut Vocabulary, paths: Paths) -> Self {
         let Paths { tree, ways, known } = paths;
         let words = Words::new(graph, detachedness, vocabulary, known);
         Self { graph, words, tree, ways, buckets: Vec::new() }
@@ -285,6 +177,16 @@ impl<'g, 'v> Search<'g, 'v> {
 
     pub(super) fn reached(&self, node: u32) -> bool {
         self.ways[node as usize].is_settled()
+    }
+
+    /// The object through which one is reached, if one is; else the root.
+    pub(super) fn parent(&self, node: u32) -> u32 {
+        self.ways[node as usize].parent & !Way::SETTLED
+    }
+
+    /// What leads to a node.
+    pub(super) fn label(&self, node: u32) -> Label {
+        self.ways[node as usize].label()
     }
 
     /// The class of a node.
@@ -356,7 +258,7 @@ impl<'g, 'v> Search<'g, 'v> {
     }
 
     /// What a reference of the root is called.
-    fn root_label(&mut self, edge: Edge) -> Label {
+    pub(super) fn root_label(&mut self, edge: Edge) -> Label {
         let name = match self.graph.kind_of(edge.to) {
             NodeKind::Object if edge.kind == EdgeKind::Shortcut => GLOBAL,
             NodeKind::Foreign => UNREFERENCED_NAME,
@@ -491,245 +393,3 @@ pub(super) const GLOBAL: &str = "globalThis";
 /// What a path starts with that no module and no running call of Python leads to.
 pub(super) const UNREFERENCED_NAME: &str = "(nothing leads to it)";
 const NATIVE_CONTEXT: &str = "system / NativeContext";
-
-/// What a node means for the costs of its references.
-struct Source {
-    /// More, for what starts at the engine's own.
-    more: u8,
-    /// What all of them cost, for lists of the collector.
-    list: Option<u8>,
-    /// Whether it holds the entries of a Map.
-    is_table: bool,
-}
-
-impl Source {
-    /// What a reference costs, by its entry in [`Graph::edge_kind`] and what its name costs.
-    #[inline]
-    fn cost(&self, kind: u8, named: u8) -> u8 {
-        let named = if kind & Graph::SHARED == 0 { named } else { costs::CLASS };
-        self.list.unwrap_or(named).saturating_add(self.more)
-    }
-
-    fn of(search: &mut Search<'_, '_>, node: u32) -> Self {
-        let plain = Self { more: 0, list: None, is_table: false };
-        match search.graph.kind_of(node) {
-            NodeKind::Synthetic => Self { list: search.list_cost(node), ..plain },
-            NodeKind::Code => Self { more: FROM_SYSTEM, ..plain },
-            NodeKind::Hidden | NodeKind::Native if search.words.is_of_engine(node) => {
-                Self { more: FROM_SYSTEM, is_table: search.is_table(node), ..plain }
-            }
-            NodeKind::Array => Self { is_table: search.is_table(node), ..plain },
-            _ => plain,
-        }
-    }
-}
-
-impl Search<'_, '_> {
-    fn parent(&self, node: u32) -> u32 {
-        self.ways[node as usize].parent & !Way::SETTLED
-    }
-
-    /// What references of a list of the collector cost; None for other synthetic nodes.
-    fn list_cost(&self, node: u32) -> Option<u8> {
-        let graph = self.graph;
-        let name = graph.name_of(node);
-        let parent = self.parent(node);
-        let below_roots = parent != graph.root && graph.name_of(parent) == GC_ROOTS_NAME;
-        (below_roots || name.starts_with("C++ ")).then(|| from_gc_list(&name))
-    }
-
-    /// Whether a node holds the entries of a Map. (Those of a Set are but keys.)
-    fn is_table(&self, node: u32) -> bool {
-        let label = self.ways[node as usize].label();
-        if label != self.words.table {
-            return false;
-        }
-        let owner = self.parent(node);
-        let name = self.graph.name_of(owner);
-        self.graph.kind_of(owner) == NodeKind::Object && name.ends_with("Map") && !name.ends_with("WeakMap")
-    }
-}
-
-/// Which of a table's references lead to keys, which to values.
-#[derive(Default)]
-struct Entries {
-    /// By edge of the table: its index, if it has one.
-    indexes: Vec<Option<u32>>,
-    first: u32,
-}
-
-/// Entries of a table begin behind so many fields and its buckets.
-const TABLE_FIELDS: u32 = 3;
-/// A key, a value, and the number of the next entry.
-const ENTRY_FIELDS: u32 = 3;
-
-impl Entries {
-    /// V8's ordered hash table: three fields, a power of two of buckets, entries. Where an index does not fit, none is an entry.
-    fn of(graph: &Graph, table: u32) -> Self {
-        let index = |edge: Edge| (edge.kind == EdgeKind::Internal).then(|| graph.strings.get(edge.name).parse().ok()).flatten();
-        let indexes: Vec<Option<u32>> = graph.edges(table).map(index).collect();
-        let behind = || indexes.iter().flatten().copied().filter(|&index| index > TABLE_FIELDS);
-        let Some(least) = behind().min() else { return Self::default() };
-        let buckets = 1 << (least - TABLE_FIELDS).ilog2();
-        let first = TABLE_FIELDS + buckets;
-        if behind().any(|index| (index - first) % ENTRY_FIELDS == ENTRY_FIELDS - 1) {
-            return Self::default();
-        }
-        Self { indexes, first }
-    }
-
-    /// What a reference of a table, or of anything else, is called by its index.
-    fn label(entries: Option<&Self>, at: usize) -> Label {
-        let of_entry = |entries: &Self| entries.indexes.get(at).copied().flatten()?.checked_sub(entries.first);
-        let offset = entries.and_then(of_entry);
-        Label::bare(match offset.map(|offset| offset % ENTRY_FIELDS) {
-            Some(0) => LabelKind::Key,
-            Some(_) => LabelKind::Value,
-            None => LabelKind::Index,
-        })
-    }
-}
-
-/// What has been looked up of the words of one graph.
-#[derive(Debug, Default)]
-struct Known {
-    /// By string: the number of the masked name.
-    names: Vec<u32>,
-    /// By string: the class of objects of the name.
-    objects: Vec<u32>,
-    /// By string: the class of functions of the name.
-    closures: Vec<u32>,
-    /// By type: the class of all its nodes.
-    kinds: Vec<u32>,
-    others: HashMap<(u8, u32, bool), u32, Mixed>,
-}
-
-impl Known {
-    fn new(graph: &Graph) -> Self {
-        let strings = || column(UNKNOWN, graph.strings.count() as usize);
-        Self { names: strings(), objects: strings(), closures: strings(), kinds: vec![UNKNOWN; 256], others: HashMap::default() }
-    }
-}
-
-/// The words of one graph, each looked up but once.
-pub(super) struct Words<'g, 'v> {
-    graph: &'g Graph,
-    detachedness: &'g Detachedness,
-    pub(super) vocabulary: &'v mut Vocabulary,
-    known: Known,
-    /// Number of the masked number, and of the name of keys.
-    mask: u32,
-    key: u32,
-    file_name: u32,
-    /// What leads from a Map or Set to its entries.
-    table: Label,
-}
-
-impl<'g, 'v> Words<'g, 'v> {
-    fn new(graph: &'g Graph, detachedness: &'g Detachedness, vocabulary: &'v mut Vocabulary, known: Known) -> Self {
-        let [mask, key, file_name, table] = [MASK, KEY, "filename", "table"].map(|name| vocabulary.name(name));
-        let table = Label::new(LabelKind::Internal, table);
-        Self { graph, detachedness, vocabulary, known, mask, key, file_name, table }
-    }
-
-    fn name(&mut self, string: u32) -> u32 {
-        match self.known.names.get(string as usize) {
-            Some(&UNKNOWN) => {
-                let name = self.vocabulary.name(&mask(&self.graph.strings.get(string)));
-                self.known.names[string as usize] = name;
-                name
-            }
-            known => known.copied().unwrap_or(0),
-        }
-    }
-
-    /// Label and cost of a reference. `entry` tells what an index of a Map's table leads to.
-    pub(super) fn label(&mut self, edge: Edge, entry: impl FnOnce() -> Label) -> (Label, u8) {
-        let kind = match edge.kind {
-            EdgeKind::Element => return (Label::bare(LabelKind::Index), NameCost::numbered(true)),
-            EdgeKind::Hidden => return (Label::bare(LabelKind::Index), NameCost::numbered(false)),
-            EdgeKind::Context => LabelKind::Variable,
-            EdgeKind::Property | EdgeKind::Shortcut => LabelKind::Property,
-            _ => LabelKind::Internal,
-        };
-        let name = self.name(edge.name);
-        let cost = self.vocabulary.cost(name);
-        match kind {
-            LabelKind::Internal if name == self.mask => (entry(), cost.internal),
-            LabelKind::Internal if name == self.key => (Label::bare(LabelKind::Key), costs::KEY),
-            LabelKind::Internal => (Label::new(kind, name), cost.internal),
-            _ => (Label::new(kind, name), cost.named),
-        }
-    }
-
-    /// Whether a node is the engine's own. Contexts belong to functions.
-    fn is_of_engine(&mut self, node: u32) -> bool {
-        let class = self.class(node);
-        let text = &self.vocabulary.class_of(class).text;
-        text != CONTEXT && (text.starts_with("system / ") || self.graph.kind_of(node) == NodeKind::Hidden)
-    }
-
-    /// The class of a node.
-    pub(super) fn class(&mut self, node: u32) -> u32 {
-        let graph = self.graph;
-        let (kind, name) = (graph.kind[node as usize], graph.name[node as usize]);
-        let columns = match graph.kind_of(node) {
-            NodeKind::Object | NodeKind::Module | NodeKind::Frame | NodeKind::Foreign => Some(&mut self.known.objects),
-            NodeKind::Closure => Some(&mut self.known.closures),
-            NodeKind::Native | NodeKind::Hidden | NodeKind::Synthetic => None,
-            _ if self.known.kinds[usize::from(kind)] != UNKNOWN => return self.known.kinds[usize::from(kind)],
-            _ => {
-                let class = self.vocabulary.class(graph.kinds.name(kind), &class_text(graph.kinds.name(kind), "", false));
-                self.known.kinds[usize::from(kind)] = class;
-                return class;
-            }
-        };
-        let detached = self.detachedness.renamed(node);
-        let known = match &columns {
-            Some(column) => column.get(name as usize).copied().filter(|&class| class != UNKNOWN),
-            None => self.known.others.get(&(kind, name, detached)).copied(),
-        };
-        if let Some(class) = known {
-            return if class == MODULE { self.module(node) } else { class };
-        }
-        let text = graph.strings.get(name);
-        let class = match graph.kind_of(node) {
-            NodeKind::Object if text == "Module" => MODULE,
-            NodeKind::Module | NodeKind::Frame | NodeKind::Foreign => self.vocabulary.class(foreign::kind(&text), &text),
-            _ => self.vocabulary.class(graph.kinds.name(kind), &class_text(graph.kinds.name(kind), &text, detached)),
-        };
-        match columns.and_then(|column| column.get_mut(name as usize)) {
-            Some(place) => *place = class,
-            None => _ = self.known.others.insert((kind, name, detached), class),
-        }
-        if class == MODULE { self.module(node) } else { class }
-    }
-
-    /// The class of a module of Node: its file.
-    fn module(&mut self, node: u32) -> u32 {
-        let graph = self.graph;
-        let kind = graph.kinds.name(graph.kind[node as usize]);
-        for edge in graph.edges(node).filter(|edge| edge.kind == EdgeKind::Property) {
-            if self.name(edge.name) == self.file_name && graph.kind_of(edge.to) == NodeKind::String {
-                return self.vocabulary.class(kind, &module_text(&graph.name_of(edge.to)));
-            }
-        }
-        self.vocabulary.class(kind, "Module")
-    }
-}
-
-impl Vocabulary {
-    /// Tells the class of every node but the root.
-    pub fn classes_of(&mut self, graph: &Graph, detachedness: &Detachedness, mut tell: impl FnMut(u32, &super::Class)) {
-        let mut words = Words::new(graph, detachedness, self, Known::new(graph));
-        for node in (0..graph.nodes()).filter(|&node| node != graph.root) {
-            let class = words.class(node);
-            tell(node, words.vocabulary.class_of(class));
-        }
-    }
-}
-
-/// Name of a function's context.
-pub(super) const CONTEXT: &str = "system / Context";
-/// In place of a class: its modules are told apart.
-const MODULE: u32 = u32::MAX - 1;

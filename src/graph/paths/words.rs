@@ -1,8 +1,9 @@
 //! Paths as a person writes them: `globalThis.__registry.conns[x]`.
 
 use super::foreign;
+use super::lookup::CONTEXT;
 use super::names::{ANONYMOUS, Label, LabelKind, MASK, Vocabulary, WEAK_MAP_VALUE};
-use super::search::{CONTEXT, GC_ROOTS_NAME, GLOBAL, UNREFERENCED_NAME};
+use super::search::{GC_ROOTS_NAME, GLOBAL, UNREFERENCED_NAME};
 use super::tree::PathTree;
 use crate::report::{PathEdge, PathStep};
 use crate::text::safe_name;
