@@ -216,12 +216,9 @@ impl<'a> Tally<'a> {
             self.branch_out(records);
             overflow
         };
-        let mut odd_id_max = 0;
-        for &id in &records.id {
-            odd_id_max = odd_id_max.max(if id & 1 == 1 { id } else { 0 });
-        }
-        self.odd_id_max = self.odd_id_max.max(odd_id_max);
         let batch = Batch::of(&records.id);
+        let odd_id_max = batch.odd_max();
+        self.odd_id_max = self.odd_id_max.max(odd_id_max);
         if !self.foreign_ids && !batch.is_odd() {
             let even = records.id.iter().zip(&records.kind).filter(|(id, _)| *id & 1 == 0);
             self.foreign_ids = even.into_iter().any(|(_, &kind)| !self.rules[kind as usize].even_ids);
@@ -341,22 +338,25 @@ impl<'a> Tally<'a> {
         } else {
             self.far.get(&name).copied().unwrap_or(0)
         };
-        let mut slot = first;
-        while slot != 0 {
-            let found = &self.slots[slot as usize];
-            if found.tag == tag {
-                return slot;
-            }
-            slot = found.next;
+        let (mut before, mut slot) = (0, first);
+        while slot != 0 && self.slots[slot as usize].tag != tag {
+            before = slot;
+            slot = self.slots[slot as usize].next;
         }
-        let new = u32::try_from(self.slots.len()).unwrap_or(0);
-        self.slots.push(Slot::new(tag, first, name, 0));
+        if slot == 0 {
+            slot = u32::try_from(self.slots.len()).unwrap_or(0);
+            self.slots.push(Slot::new(tag, first, name, 0));
+        } else if before != 0 {
+            self.slots[before as usize].next = self.slots[slot as usize].next;
+            self.slots[slot as usize].next = first;
+        }
+        // What was asked for is asked for again: of a class there are many instances, but one function and its code.
         if dense {
-            self.heads[head] = new;
+            self.heads[head] = slot;
         } else {
-            self.far.insert(name, new);
+            self.far.insert(name, slot);
         }
-        new
+        slot
     }
 }
 
