@@ -21,10 +21,18 @@ pub enum ErrorKind {
     #[error("{0}")]
     Io(#[from] io::Error),
     /// Its compressed form is damaged.
-    #[error("{format} data: {source} (file cut short or damaged?)")]
+    #[error(
+        "{format} data: {source} within the first {} bytes, behind {} unpacked ones (file cut short or damaged?)",
+        count(*stored),
+        count(*unpacked)
+    )]
     Compressed {
         /// `gzip` or `zstd`.
         format: &'static str,
+        /// Bytes read of the compressed input: the damage is in the last of them, some kilobytes at most. All there are, if it is cut short.
+        stored: u64,
+        /// Bytes unpacked before.
+        unpacked: u64,
         /// What the decompressor says.
         source: io::Error,
     },

@@ -351,14 +351,14 @@ enum Relation {
 /// Within a process at least this share of common ids keeps type and name (0.9959 is the least seen, Node 16); two runs of one
 /// script agree in 0.90.
 const SAME_SHARE: f64 = 0.97;
-/// Fewer common ids than this say nothing.
+/// Fewer common ids than this say nothing, unless they are half of all.
 const COMMON_MIN: usize = 16;
 
 fn relation(agreement: Agreement) -> Relation {
     let Agreement { common, of, equal } = agreement;
     #[expect(clippy::cast_precision_loss, reason = "sample sizes")]
     let share = equal as f64 / common.max(1) as f64;
-    if common < COMMON_MIN || common * 50 < of {
+    if common == 0 || common < COMMON_MIN.min(of.div_ceil(2)) || common * 50 < of {
         Relation::Unknown
     } else if share >= SAME_SHARE {
         Relation::Same
@@ -502,5 +502,9 @@ mod tests {
         assert_eq!(relation(Agreement { common: 5000, of: 6000, equal: 4980 }), Relation::Same);
         assert_eq!(relation(Agreement { common: 5000, of: 6000, equal: 4500 }), Relation::Different);
         assert_eq!(relation(Agreement { common: 1, of: 2841, equal: 1 }), Relation::Unknown);
+        assert_eq!(relation(Agreement { common: 0, of: 0, equal: 0 }), Relation::Unknown);
+        assert_eq!(relation(Agreement { common: 2, of: 5, equal: 2 }), Relation::Unknown);
+        assert_eq!(relation(Agreement { common: 3, of: 5, equal: 3 }), Relation::Same);
+        assert_eq!(relation(Agreement { common: 3, of: 5, equal: 2 }), Relation::Different);
     }
 }

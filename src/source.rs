@@ -120,7 +120,7 @@ impl Source {
                     "gzip" => Box::new(flate2::read::MultiGzDecoder::new(input)),
                     _ => Box::new(zstd::stream::read::Decoder::new(input)?),
                 };
-                unpacked = Box::new(Labelled { input: unpacked, format });
+                unpacked = Box::new(Labelled { input: unpacked, format, stored: Arc::clone(&done), unpacked: 0 });
                 head = read_head(&mut unpacked)?;
                 if compression(&head).is_some() {
                     return Err(ErrorKind::Unrecognized("is compressed twice; unpack it once".to_owned()));
@@ -243,7 +243,9 @@ fn read_head(input: &mut dyn Read) -> Result<Vec<u8>, ErrorKind> {
 #[must_use]
 pub(crate) fn read_error(error: io::Error) -> ErrorKind {
     let error = match error.downcast::<DecompressionError>() {
-        Ok(DecompressionError { format, source }) => return ErrorKind::Compressed { format, source },
+        Ok(DecompressionError { format, stored, unpacked, source }) => {
+            return ErrorKind::Compressed { format, stored, unpacked, source };
+        }
         Err(error) => error,
     };
     error.downcast::<OverLimit>().map_or_else(ErrorKind::Io, ErrorKind::from)
@@ -269,23 +271,31 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Marks errors as those of a decompressor.
+/// Marks errors as those of a decompressor, and says where.
 struct Labelled {
     input: Box<dyn Read + Send>,
     format: &'static str,
+    stored: Arc<AtomicU64>,
+    unpacked: u64,
 }
 
 #[derive(Debug, thiserror::Error)]
 #[error("{format}: {source}")]
 struct DecompressionError {
     format: &'static str,
+    stored: u64,
+    unpacked: u64,
     source: io::Error,
 }
 
 impl Read for Labelled {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let format = self.format;
-        self.input.read(buffer).map_err(|source| io::Error::other(DecompressionError { format, source }))
+        let read = self.input.read(buffer).map_err(|source| {
+            let stored = self.stored.load(Ordering::Relaxed);
+            io::Error::other(DecompressionError { format: self.format, stored, unpacked: self.unpacked, source })
+        });
+        self.unpacked += *read.as_ref().unwrap_or(&0) as u64;
+        read
     }
 }
 
