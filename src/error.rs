@@ -36,6 +36,11 @@ pub enum ErrorKind {
         /// What the decompressor says.
         source: io::Error,
     },
+    /// It can only be unpacked in more memory than a reader of streams takes.
+    #[error(
+        "its zstd window is larger than 128 MiB (zstd --long=28 and more): unpack it with zstd -d --long=31, or pack it anew"
+    )]
+    Window,
     /// It has no bytes.
     #[error("the file is empty")]
     Empty,
@@ -105,7 +110,7 @@ impl ErrorKind {
     #[must_use]
     pub fn is_of_resources(&self) -> bool {
         match self {
-            Self::Memory { .. } | Self::NoMemory { .. } | Self::InputSize { .. } | Self::Bomb { .. } => true,
+            Self::Memory { .. } | Self::NoMemory { .. } | Self::InputSize { .. } | Self::Bomb { .. } | Self::Window => true,
             // Sections that come too early wait in a temporary file.
             Self::Io(error) => {
                 matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)

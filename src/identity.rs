@@ -143,7 +143,11 @@ impl IdSet {
                 ids.filter(|&at| bit(batch.ids[at]) & lacking != 0).for_each(&mut *f.borrow_mut());
             }
         };
-        batch.for_each_run(near, |at| if !self.contains(batch.ids[at]) { f.borrow_mut()(at) });
+        batch.for_each_run(near, |at| {
+            if !self.contains(batch.ids[at]) {
+                f.borrow_mut()(at)
+            }
+        });
     }
 
     /// Whether an odd id is in the set. Call [`IdSet::finish`] first.

@@ -243,6 +243,7 @@ fn read_head(input: &mut dyn Read) -> Result<Vec<u8>, ErrorKind> {
 #[must_use]
 pub(crate) fn read_error(error: io::Error) -> ErrorKind {
     let error = match error.downcast::<DecompressionError>() {
+        Ok(error) if error.source.to_string() == WINDOW_TOO_LARGE => return ErrorKind::Window,
         Ok(DecompressionError { format, stored, unpacked, source }) => {
             return ErrorKind::Compressed { format, stored, unpacked, source };
         }
@@ -270,6 +271,9 @@ impl<R: Read> Read for Counted<R> {
         Ok(n)
     }
 }
+
+/// What zstd says of a window beyond its limit, which is 128 MiB unless it is told otherwise.
+const WINDOW_TOO_LARGE: &str = "Frame requires too much memory for decoding";
 
 /// Marks errors as those of a decompressor, and says where.
 struct Labelled {

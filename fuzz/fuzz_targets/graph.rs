@@ -7,9 +7,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::io::Cursor;
 
 use heapdiff::alive::{Options, Wanted, alive};
-use heapdiff::causes::{Causes, census};
-use heapdiff::graph::paths::Vocabulary;
-use heapdiff::graph::{Detachedness, Dominators, EdgeKind, Graph, GraphWant, pages, retained_sizes};
+use heapdiff::causes::{Causes, Searched};
+use heapdiff::graph::{Dominators, EdgeKind, Graph, GraphWant, pages, retained_sizes};
 use heapdiff::grouping::Level;
 use heapdiff::growth::Rule;
 use heapdiff::heap::{HeapWant, RowsWant};
@@ -227,9 +226,8 @@ fn dominated(graph: &Graph) {
     }
     let dominators = Dominators::new(graph);
     let retained = retained_sizes(&dominators, &graph.self_size);
-    let sum = (0..graph.nodes()).try_fold(0_u64, |sum, node| sum.checked_add(graph.self_size.get(node)));
-    if let Some(sum) = sum {
-        assert_eq!(retained.get(0), sum);
+    if let Some(size) = size(graph) {
+        assert_eq!(retained.get(0), size);
     }
 }
 
@@ -241,11 +239,21 @@ fn explained(graph: &Graph) {
         assert!(alive.retained_size >= alive.self_size || alive.self_size > u64::from(u32::MAX), "{alive:?}");
         assert!(alive.holders.iter().all(|holder| holder.instances <= alive.instances), "{alive:?}");
     }
-    let detachedness = Detachedness::new(graph);
-    let mut vocabulary = Vocabulary::default();
+    let Some(size) = size(graph) else { return };
     let groups = HashMap::from([(("object", "Foo"), 0), (("closure", "Bar"), 1)]);
-    let (first, _) = census(graph, &detachedness, &mut vocabulary, &groups);
-    let (last, paths) = census(graph, &detachedness, &mut vocabulary, &groups);
-    let causes = Causes::new(&[first, last], (graph, &detachedness, paths), vocabulary, (&Rule::new(2), 2), 2);
-    assert!(causes.causes.is_empty(), "nothing grows between a snapshot and itself");
+    let causes_since = |before: &Graph| {
+        let before = Searched::new(before, &groups).census;
+        Causes::new(vec![before], (graph, Searched::new(graph, &groups)), (&Rule::new(2), 2), 2)
+    };
+    assert!(causes_since(graph).causes.is_empty(), "nothing grows between a snapshot and itself");
+    let mut empty = Source::from_reader("-", Box::new(Cursor::new(made(&[])))).unwrap();
+    let causes = causes_since(&v8::read_graph(&mut empty, GraphWant::default()).unwrap());
+    let shares = causes.causes.iter().filter_map(|cause| causes.share(cause));
+    let kept: u64 = shares.map(|share| share.exclusive + share.shared).sum();
+    assert!(kept <= size, "{kept} of {size} bytes");
+}
+
+/// The sizes of all nodes, if they have a sum.
+fn size(graph: &Graph) -> Option<u64> {
+    (0..graph.nodes()).try_fold(0_u64, |sum, node| sum.checked_add(graph.self_size.get(node)))
 }

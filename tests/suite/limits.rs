@@ -202,6 +202,18 @@ fn inputs_over_the_limit_exit_with_5() {
 }
 
 #[test]
+fn a_window_that_takes_too_much_memory_is_no_damage() {
+    let folder = folder();
+    // A frame whose window is 2^31 bytes, and one of 2^27, each with an empty last block.
+    for (descriptor, code, said) in [(21 << 3, 5, "zstd window is larger than 128 MiB"), (17 << 3, 3, "the file is empty")] {
+        let packed = [0x28, 0xb5, 0x2f, 0xfd, 0, descriptor, 1, 0, 0];
+        let ran = run(&["top", &put(folder.path(), "long.zst", &packed)]);
+        assert_eq!(ran.code, Some(code));
+        assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    }
+}
+
+#[test]
 fn memory_is_limited_wherever_references_are_read() {
     let (first, last) = (leak(1), leak(2));
     for args in [&["paths", &first, "(closure)"][..], &["diff", &first, &last, "--why"], &["top", &first, "--retained"]] {
