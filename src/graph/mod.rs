@@ -409,12 +409,17 @@ pub const EDGES_MAX: u64 = u32::MAX as u64 - 2;
 
 /// Bytes that a graph of so many nodes and edges takes at most, with what is computed of it.
 ///
-/// Most during the walk that dominators are computed of. A node: type, first edge, name, id and size (17), five columns of the walk
-/// (20), and the owners that statistics ask for beside it (4). An edge: type and target (5), and an entry of a list while it waits to be
-/// followed or, with its source, where it leads back (8).
+/// A node has type, first edge, name, id and size (17), an edge type and target (5), and its name (4) where that is kept. Beside these, the
+/// walk that dominators are computed of has five columns of nodes (20) and the owners that statistics ask for (4), and of an edge an entry of
+/// a list while it waits to be followed or, with its source, where it leads back (8). The search for paths and what causes keep alive have, of
+/// a node, the way to it (16), its place and causes (12), and entries of lists (19). Never both: what takes more counts.
 #[must_use]
-pub fn memory_needed(nodes: u64, edges: u64) -> u64 {
-    nodes.saturating_mul(41).saturating_add(edges.saturating_mul(13)).saturating_add(16 << 20)
+pub fn memory_needed(nodes: u64, edges: u64, names: bool) -> u64 {
+    let of = |node: u64, edge: u64| {
+        let edge = if names { edge + 4 } else { edge };
+        nodes.saturating_mul(node).saturating_add(edges.saturating_mul(edge))
+    };
+    of(41, 13).max(of(64, 5)).saturating_add(16 << 20)
 }
 
 /// What is wanted of a graph beside nodes and edges.
@@ -440,15 +445,15 @@ impl GraphWant {
 /// Checks a graph's announced size before memory is taken.
 ///
 /// # Errors
-/// If there are more than [`NODES_MAX`] nodes or [`EDGES_MAX`] edges, or the graph needs more than `limit` bytes.
-pub fn check_size(nodes: u64, edges: u64, limit: Option<u64>) -> Result<(), ErrorKind> {
+/// If there are more than [`NODES_MAX`] nodes or [`EDGES_MAX`] edges, or the graph needs more than `limit` bytes; with `names` of its edges.
+pub fn check_size(nodes: u64, edges: u64, names: bool, limit: Option<u64>) -> Result<(), ErrorKind> {
     for (what, number, most) in [("nodes", nodes, NODES_MAX), ("edges", edges, EDGES_MAX)] {
         if number > most {
             let [number, most] = [number, most].map(crate::text::count);
             return Err(ErrorKind::TooLarge(format!("{number} {what}; a graph holds at most {most}")));
         }
     }
-    let needed = memory_needed(nodes, edges);
+    let needed = memory_needed(nodes, edges, names);
     match limit {
         Some(limit) if needed > limit => Err(ErrorKind::Memory { needed, limit }),
         _ => Ok(()),

@@ -400,14 +400,15 @@ fn what_is_in_a_class_of_both_counts_for_nothing() {
 
 #[test]
 fn what_does_not_fit_is_refused_with_a_sentence() {
-    assert!(check_size(1_000, 3_000, None).is_ok());
-    let needed = memory_needed(1_000_000, 3_000_000);
-    assert!(check_size(1_000_000, 3_000_000, Some(needed)).is_ok());
-    let error = check_size(1_000_000, 3_000_000, Some(needed - 1)).unwrap_err().to_string();
+    assert!(check_size(1_000, 3_000, true, None).is_ok());
+    let needed = memory_needed(1_000_000, 3_000_000, true);
+    assert!(memory_needed(1_000_000, 3_000_000, false) < needed);
+    assert!(check_size(1_000_000, 3_000_000, true, Some(needed)).is_ok());
+    let error = check_size(1_000_000, 3_000_000, true, Some(needed - 1)).unwrap_err().to_string();
     assert!(error.starts_with("its references need about ") && error.contains("--max-memory"), "{error}");
-    let error = check_size(1, 5_000_000_000, None).unwrap_err().to_string();
+    let error = check_size(1, 5_000_000_000, false, None).unwrap_err().to_string();
     assert_eq!(error, "5,000,000,000 edges; a graph holds at most 4,294,967,293");
-    let error = check_size(3_000_000_000, 1, None).unwrap_err().to_string();
+    let error = check_size(3_000_000_000, 1, false, None).unwrap_err().to_string();
     assert_eq!(error, "3,000,000,000 nodes; a graph holds at most 2,113,929,216");
-    assert!(matches!(check_size(u64::MAX, u64::MAX, Some(1)), Err(ErrorKind::TooLarge(_))));
+    assert!(matches!(check_size(u64::MAX, u64::MAX, true, Some(1)), Err(ErrorKind::TooLarge(_))));
 }

@@ -88,8 +88,8 @@ impl References {
         }
         let (nodes, edges) = (self.address.len() as u64 + 1, (self.refs.len() + self.address.len()) as u64);
         let beside = nodes * OF_RECORD + edges * OF_REFERENCE;
-        check_size(nodes, edges, None)?;
-        let needed = crate::graph::memory_needed(nodes, edges).saturating_add(beside);
+        check_size(nodes, edges, false, None)?;
+        let needed = crate::graph::memory_needed(nodes, edges, false).saturating_add(beside);
         match self.memory_max {
             Some(limit) if needed > limit => Err(ErrorKind::Memory { needed, limit }),
             _ => Ok(()),

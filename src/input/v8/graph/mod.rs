@@ -80,8 +80,8 @@ struct Raw {
 
 /// Columns for as many nodes and edges as the header announces.
 fn columns(header: &Header, want: GraphWant, edge_names: bool) -> Result<(NodeColumns, EdgeColumns), ErrorKind> {
-    check_size(header.node_count, header.edge_count, want.memory_max)?;
-    let no_memory = || ErrorKind::NoMemory { needed: memory_needed(header.node_count, header.edge_count) };
+    check_size(header.node_count, header.edge_count, edge_names, want.memory_max)?;
+    let no_memory = || ErrorKind::NoMemory { needed: memory_needed(header.node_count, header.edge_count, edge_names) };
     let size = |number: u64| usize::try_from(number).map_err(|_| no_memory());
     let (nodes, edges) = (size(header.node_count)?, size(header.edge_count)?);
     // The columns below are taken without asking: a probe tells whether so much can be had at all.
