@@ -29,7 +29,7 @@ pub enum ErrorKind {
     Compressed {
         /// `gzip` or `zstd`.
         format: &'static str,
-        /// Bytes read of the compressed input: the damage is in the last of them, some kilobytes at most. All there are, if it is cut short.
+        /// Bytes read of the compressed input when it was found, up to 128 KiB more than were needed. All there are, if it is cut short.
         stored: u64,
         /// Bytes unpacked before.
         unpacked: u64,

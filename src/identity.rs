@@ -9,7 +9,6 @@
 //! objects above a lower bound, which a sample of the earlier one gives. That the bound was one, and that no id at or below the
 //! highest is new, is not taken for granted: it is counted.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
@@ -84,17 +83,17 @@ impl<'a> Batch<'a> {
         self.ids.iter().copied().filter(|id| id & 1 == 1).max().unwrap_or(0)
     }
 
-    /// Calls `near` with each run of odd ids that share a word of a page, and `far` with the place of each other odd id.
+    /// Calls `f` with the odd ids in order, those together that share a word of a page.
     ///
     /// Neighbours in a snapshot mostly do: what is looked up is looked up once for all of them.
     #[inline(always)]
-    fn for_each_run(&self, mut near: impl FnMut(Run), mut far: impl FnMut(usize)) {
+    fn for_each_run(&self, mut f: impl FnMut(Run)) {
         let Self { ids, near: plain, .. } = *self;
         let mut at = 0;
         while let Some(&id) = ids.get(at) {
             if !plain && !is_near(id) {
                 if id & 1 == 1 {
-                    far(at);
+                    f(Run::Far(at));
                 }
                 at += 1;
                 continue;
@@ -106,47 +105,44 @@ impl<'a> Batch<'a> {
                 at += 1;
             }
             let (page, word) = place(id);
-            near(Run { page, word, bits, ids: from..at });
+            f(Run::Near { page, word, bits, ids: from..at });
         }
     }
 }
 
-/// Odd ids next to each other in a batch that share a word of a page.
-struct Run {
-    page: usize,
-    word: usize,
-    /// Those that occur.
-    bits: u64,
-    /// Where in the batch they are.
-    ids: Range<usize>,
+/// Odd ids next to each other in a batch.
+enum Run {
+    /// Some that share a word of a page: the bits of those that occur, and where in the batch they are.
+    Near { page: usize, word: usize, bits: u64, ids: Range<usize> },
+    /// One that has no place on a page, by its place in the batch.
+    Far(usize),
 }
 
 impl IdSet {
     /// Adds the odd ones of some ids.
     pub fn insert_odd(&mut self, batch: Batch<'_>) {
-        let Self { pages, far } = self;
-        let near = |Run { page, word, bits, .. }: Run| {
-            if page >= pages.len() {
-                pages.resize_with(page + 1, || None);
+        batch.for_each_run(|run| match run {
+            Run::Near { page, word, bits, .. } => {
+                if page >= self.pages.len() {
+                    self.pages.resize_with(page + 1, || None);
+                }
+                self.pages[page].get_or_insert_with(|| Box::new([0; 64]))[word] |= bits;
             }
-            pages[page].get_or_insert_with(|| Box::new([0; 64]))[word] |= bits;
-        };
-        batch.for_each_run(near, |at| far.push(batch.ids[at]));
+            Run::Far(at) => self.far.push(batch.ids[at]),
+        });
     }
 
     /// Calls `f` with the place of each odd id that the set lacks. Call [`IdSet::finish`] first.
-    pub fn for_each_lacking(&self, batch: Batch<'_>, f: impl FnMut(usize)) {
-        let f = RefCell::new(f);
-        let near = |Run { page, word, bits, ids }: Run| {
-            let lacking = bits & !self.page(page)[word];
-            if lacking != 0 {
-                ids.filter(|&at| bit(batch.ids[at]) & lacking != 0).for_each(&mut *f.borrow_mut());
+    pub fn for_each_lacking(&self, batch: Batch<'_>, mut f: impl FnMut(usize)) {
+        batch.for_each_run(|run| match run {
+            Run::Near { page, word, bits, ids } => {
+                let lacking = bits & !self.page(page)[word];
+                if lacking != 0 {
+                    ids.filter(|&at| bit(batch.ids[at]) & lacking != 0).for_each(&mut f);
+                }
             }
-        };
-        batch.for_each_run(near, |at| {
-            if !self.contains(batch.ids[at]) {
-                f.borrow_mut()(at)
-            }
+            Run::Far(at) if !self.contains(batch.ids[at]) => f(at),
+            Run::Far(_) => {}
         });
     }
 

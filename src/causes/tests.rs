@@ -93,6 +93,27 @@ fn strangers_are_two_causes_of_which_each_has_its_bytes() {
 }
 
 #[test]
+fn snapshots_are_merged_by_words_whatever_was_met_first() {
+    let causes = causes_of(5, |at| {
+        let mut program = Program::new();
+        // What comes first gets the smallest numbers: another class by another reference in each snapshot.
+        for number in 0..at {
+            let name = char::from(b'a' + u8::try_from(number).unwrap());
+            let first = program.object(["Boot", "Load", "Warm", "Serve"][number], 16);
+            program.refers(GLOBAL, Property, &format!("start{name}"), first);
+        }
+        let clients = program.held(GLOBAL, Property, "clients", "Array", 16);
+        for _ in 0..10 * (at + 1) {
+            program.held(clients, Element, "0", "Client", 100);
+        }
+        program
+    });
+    assert_eq!(causes.causes.len(), 1);
+    assert_eq!(words(&causes, 0), [place("globalThis.clients Array [x] → Client")]);
+    assert_eq!(causes.causes[0].size_growth, 40 * 100);
+}
+
+#[test]
 fn a_second_holder_and_lists_that_keep_the_books_are_named() {
     let causes = causes_of(5, |at| {
         let mut program = Program::new();
